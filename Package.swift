@@ -1,0 +1,126 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// One list of settings for every target, so that no module is laxer than another.
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+]
+
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+
+/// A target of ours, with the settings that all of them share.
+func ours(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = []) -> Target {
+    .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+// Targets stand in the order in which the data flows (Documentation/ARCHITECTURE.md).
+let package = Package(
+    name: "lineside",
+    products: [.executable(name: "lineside", targets: ["lineside"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        // Foundations: the words, and what we need of Linux and of the C libraries.
+        ours("GatewayModel"),
+        .target(name: "CPlatform"),
+        ours("GatewayPlatform", ["GatewayModel", "CPlatform"]),
+        .systemLibrary(name: "CModbus", pkgConfig: "libmodbus", providers: [.apt(["libmodbus-dev"])]),
+        .systemLibrary(name: "CMosquitto", pkgConfig: "libmosquitto", providers: [.apt(["libmosquitto-dev"])]),
+
+        // Field: registers and topics become readings.
+        ours("Acquisition", ["GatewayModel"]),
+        ours("ModbusDriver", ["GatewayModel", "GatewayPlatform", "Acquisition", "CModbus", logging]),
+        ours("MQTTLink", ["GatewayModel", "GatewayPlatform", "CMosquitto", logging]),
+        ours("MQTTDriver", ["GatewayModel", "GatewayPlatform", "Acquisition", "MQTTLink", logging]),
+
+        // Middle: kept, remembered, judged.
+        ours("Journal", ["GatewayModel", "GatewayPlatform", logging]),
+        ours("History", ["GatewayModel"]),
+        ours("Rules", ["GatewayModel"]),
+
+        // Upstream, and the people who look in.
+        ours("Upstream", ["GatewayModel", "GatewayPlatform", "Journal", "MQTTLink", logging]),
+        ours(
+            "Dashboard",
+            [
+                "GatewayModel", "Rules", "History", logging, lifecycle,
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "NIOCore", package: "swift-nio"),
+            ],
+            resources: [.embedInCode("Page")]),
+
+        // Floor plan: files to types, doors' twins, the wiring, the executable.
+        ours(
+            "Simulation",
+            [
+                "GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "MQTTLink", "MQTTDriver", "CModbus", logging,
+            ]),
+        ours(
+            "GatewayConfiguration",
+            [
+                "GatewayModel", "Acquisition", "ModbusDriver", "MQTTLink", "MQTTDriver", "Journal", "Rules", "Upstream",
+                "Simulation", .product(name: "Yams", package: "Yams"),
+            ]),
+        ours(
+            "Gateway",
+            [
+                "GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "MQTTLink", "MQTTDriver", "Journal",
+                "History", "Rules", "Upstream", "Dashboard", "GatewayConfiguration", logging, lifecycle,
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ]),
+        .executableTarget(
+            name: "lineside",
+            dependencies: [
+                "GatewayModel", "CPlatform", "GatewayPlatform", "GatewayConfiguration", "Gateway", "Simulation", logging, lifecycle,
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            resources: [.embedInCode("DemoPlant")],
+            swiftSettings: strict),
+
+        // Brokers, programs and clocks that several test targets need.
+        .target(
+            name: "TestSupport", dependencies: ["GatewayModel", "GatewayPlatform"], path: "Tests/TestSupport",
+            swiftSettings: strict),
+        tests("GatewayModelTests", ["GatewayModel"]),
+        tests("GatewayPlatformTests", ["GatewayModel", "GatewayPlatform"]),
+        tests("AcquisitionTests", ["GatewayModel", "Acquisition"]),
+        tests(
+            "ModbusDriverTests",
+            ["GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "Simulation", logging]),
+        tests(
+            "MQTTDriverTests",
+            ["GatewayModel", "GatewayPlatform", "Acquisition", "MQTTLink", "MQTTDriver"]),
+        tests("JournalTests", ["GatewayModel", "GatewayPlatform", "Journal", "Simulation"]),
+        tests("HistoryTests", ["GatewayModel", "History"]),
+        tests("RulesTests", ["GatewayModel", "Rules"]),
+        tests("UpstreamTests", ["GatewayModel", "GatewayPlatform", "Journal", "MQTTLink", "Upstream", "Simulation"]),
+        tests("DashboardTests", ["GatewayModel", "Rules", "History", "Dashboard"]),
+        tests(
+            "GatewayConfigurationTests",
+            [
+                "GatewayModel", "Acquisition", "ModbusDriver", "MQTTLink", "MQTTDriver", "Journal", "Rules", "Upstream",
+                "Simulation", "GatewayConfiguration",
+            ]),
+        tests("GatewayTests", ["GatewayModel", "GatewayPlatform", "Gateway"]),
+        tests("EndToEndTests"),
+        tests("ArchitectureTests"),
+    ],
+    swiftLanguageModes: [.v6]
+)

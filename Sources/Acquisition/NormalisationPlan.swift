@@ -1,0 +1,33 @@
+// What is done to a raw value before it counts as a reading: declared per tag, compiled from profile and site.
+
+package import GatewayModel
+
+/// How a raw value of one tag becomes a reading. The same for every source.
+package struct NormalisationPlan: Equatable, Sendable {
+    /// The kind of value that comes out; a number is converted to it, a mismatch is `BadTypeMismatch`.
+    package var kind: ValueKind
+    /// value = raw × scale + offset, unit conversion included. Applied to numbers only.
+    package var scale: Double
+    package var offset: Double
+    /// The plausible range of the result; outside it the quality is uncertain.
+    package var range: ClosedRange<Double>?
+    /// Raw numbers that mean "no value" (a broken sensor): quality bad, never a number. NaN and infinity always do.
+    package var sentinels: [Double]
+    /// A change of at most this much is not passed on; nil passes every reading.
+    package var deadband: Double?
+    /// With a deadband, or while the quality stays bad: pass on at the latest after this long.
+    package var maxAge: Duration
+
+    package init(
+        kind: ValueKind = .real, scale: Double = 1, offset: Double = 0, range: ClosedRange<Double>? = nil,
+        sentinels: [Double] = [], deadband: Double? = nil, maxAge: Duration = .seconds(60)
+    ) {
+        self.kind = kind
+        self.scale = scale
+        self.offset = offset
+        self.range = range
+        self.sentinels = sentinels
+        self.deadband = deadband
+        self.maxAge = maxAge
+    }
+}

@@ -1,0 +1,139 @@
+// What every part of the gateway says about itself, for the page, the API and the metrics.
+
+package import GatewayModel
+
+/// The state and the counters of all parts at one moment. Made by the wiring whenever somebody looks in; counters
+/// count from the start of the process.
+package struct GatewaySnapshot: Equatable, Sendable {
+    package var devices: [DeviceState] = []
+    package var channels: [ChannelState] = []
+    package var sources: [SourceState] = []
+    package var sinks: [SinkState] = []
+    package var journal = JournalState()
+    package var pipeline = PipelineState()
+    package var process = ProcessState()
+    package var configuration = ConfigurationState()
+    package var health = HealthState()
+    package var rules = 0
+    package var activeAlarms: [AlarmPriority: Int] = [:]
+    package init() {}
+}
+
+/// One device, as its driver sees it.
+package struct DeviceState: Equatable, Sendable {
+    package var path: String
+    /// The channel or MQTT source through which it is reached.
+    package var channel: String
+    /// How it is reached, for people.
+    package var link: String
+    /// Nil when all is well; otherwise the reason in a few words: `no answer`, `connection refused`, `exception 2`.
+    package var trouble: String?
+    /// When it last gave a usable reading.
+    package var lastGood: Timestamp?
+    /// Requests that were answered well.
+    package var answered = 0
+    package var timeouts = 0
+    package var exceptions = 0
+    package var malformed = 0
+    package var connectionFailures = 0
+    /// Of all four kinds above; nil when it isn't counted.
+    package var errorsLastHour: Int?
+    package var lastRoundTripSeconds: Double?
+
+    package init(path: String, channel: String, link: String) {
+        self.path = path
+        self.channel = channel
+        self.link = link
+    }
+
+    package var errors: Int { timeouts + exceptions + malformed + connectionFailures }
+}
+
+/// One shared medium with its scheduler.
+package struct ChannelState: Equatable, Sendable {
+    package var name: String
+    package var isConnected = false
+    package var scans = 0
+    package var overruns = 0
+    package var requests = 0
+    package var roundTripSeconds = 0.0
+    package init(name: String) { self.name = name }
+}
+
+/// One MQTT connection from which readings come.
+package struct SourceState: Equatable, Sendable {
+    package var name: String
+    package var isConnected = false
+    package var messages = 0
+    /// Messages that gave no reading, by cause: `too long`, `not JSON`, …
+    package var errors: [String: Int] = [:]
+    package init(name: String) { self.name = name }
+}
+
+/// One destination upstream.
+package struct SinkState: Equatable, Sendable {
+    package var name: String
+    package var url: String
+    package var isConnected = false
+    /// Records sent, resent ones included, and records acknowledged.
+    package var sent = 0
+    package var acknowledged = 0
+    package var inFlight = 0
+    /// Records in the journal that the sink hasn't acknowledged yet.
+    package var backlog = 0
+    package var oldestUnacknowledged: Timestamp?
+    /// Records that the receiver refused for good.
+    package var setAside = 0
+    package var lastError: String?
+
+    package init(name: String, url: String) {
+        self.name = name
+        self.url = url
+    }
+}
+
+package struct JournalState: Equatable, Sendable {
+    package var records = 0
+    package var bytes = 0
+    package var segments = 0
+    package var commits = 0
+    package var lastSyncSeconds = 0.0
+    package var longestSyncSeconds = 0.0
+    package var syncSeconds = 0.0
+    package var next = SequenceNumber(0)
+    package var durable = SequenceNumber(0)
+    /// True while the disk refuses and readings are kept in memory only.
+    package var isMemoryOnly = false
+    package var dropped = 0
+    package var badSlots = 0
+    package init() {}
+}
+
+package struct PipelineState: Equatable, Sendable {
+    package var batches = 0
+    package var readings: [Quality.Severity: Int] = [:]
+    /// How often a driver had to wait because the pipeline was full.
+    package var timesFull = 0
+    package init() {}
+}
+
+package struct ProcessState: Equatable, Sendable {
+    package var cpuSeconds = 0.0
+    package var residentBytes = 0
+    package var descriptors = 0
+    package init() {}
+}
+
+package struct ConfigurationState: Equatable, Sendable {
+    package var isLastReloadSuccessful = true
+    package var lastReload: Timestamp?
+    package init() {}
+}
+
+package struct HealthState: Equatable, Sendable {
+    /// False only when the pipeline or the journal is stuck, so that a restart would help.
+    package var isAlive = true
+    /// What isn't as it should be, one sentence each. Empty when all is well.
+    package var reasons: [String] = []
+    package init() {}
+}

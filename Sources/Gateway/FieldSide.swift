@@ -1,0 +1,81 @@
+// Everything that reads: the channels and the MQTT sources of the present plan, exchanged one by one on a reload.
+
+internal import GatewayConfiguration
+internal import GatewayModel
+internal import GatewayPlatform
+internal import Logging
+internal import MQTTDriver
+internal import ModbusDriver
+internal import Synchronization
+
+/// Owns the running channels and sources. Starting and stopping block: never call them on the cooperative pool.
+final class FieldSide: Sendable {
+    private struct Running {
+        var channels: [String: ModbusChannel] = [:]
+        var sources: [String: MQTTSource] = [:]
+    }
+
+    private let pipeline: ReadingPipeline
+    private let logger: Logger
+    private let running = Mutex(Running())
+
+    init(pipeline: ReadingPipeline, logger: Logger) {
+        self.pipeline = pipeline
+        self.logger = logger
+    }
+
+    var channels: [ModbusChannel] {
+        running.withLock { $0.channels.values.sorted { $0.plan.name < $1.plan.name } }
+    }
+    var sources: [MQTTSource] {
+        running.withLock { $0.sources.values.sorted { $0.plan.name < $1.plan.name } }
+    }
+
+    /// Stops what has changed or gone, starts what is new; what stayed the same goes on without a pause.
+    /// - Parameter beforeStart: runs between the two, when nothing of the old that must end is reading any more.
+    func apply(_ plan: GatewayPlan, beforeStart: () -> Void = {}) {
+        let old = running.withLock { $0 }
+        let channels = Dictionary(plan.channels.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        let sources = Dictionary(plan.sources.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        let endedChannels = old.channels.filter { $0.value.plan != channels[$0.key] }
+        let endedSources = old.sources.filter { $0.value.plan != sources[$0.key] }
+        for channel in endedChannels.values { channel.requestStop() }
+        for channel in endedChannels.values { channel.join() }
+        for source in endedSources.values { source.stop() }
+        beforeStart()
+
+        var next = Running()
+        for (name, plan) in channels {
+            if let kept = old.channels[name], endedChannels[name] == nil {
+                next.channels[name] = kept
+            } else {
+                let channel = ModbusChannel(plan: plan, logger: logger, deliver: pipeline.accept)
+                channel.start()
+                next.channels[name] = channel
+            }
+        }
+        for (name, plan) in sources {
+            if let kept = old.sources[name], endedSources[name] == nil {
+                next.sources[name] = kept
+            } else {
+                let source = MQTTSource(plan: plan, clock: SystemClock(), logger: logger, deliver: pipeline.accept)
+                source.start()
+                next.sources[name] = source
+            }
+        }
+        running.withLock { $0 = next }
+        logger.info(
+            "field side applied",
+            metadata: [
+                "channels": "\(next.channels.count)", "sources": "\(next.sources.count)",
+                "stopped": "\(endedChannels.count + endedSources.count)",
+            ])
+    }
+
+    func stop() {
+        let old = running.withLock { $0 }
+        for channel in old.channels.values { channel.requestStop() }
+        for channel in old.channels.values { channel.join() }
+        for source in old.sources.values { source.stop() }
+    }
+}

@@ -1,0 +1,149 @@
+// The wiring: one place that says who is connected with whom, and in which order they start and stop.
+
+internal import Dashboard
+package import GatewayConfiguration
+package import GatewayModel
+internal import GatewayPlatform
+internal import History
+internal import Journal
+package import Logging
+internal import MQTTDriver
+internal import ModbusDriver
+internal import Synchronization
+internal import Upstream
+
+/// One running gateway. Starting, stopping and reloading block: call them from a thread of their own.
+///
+/// Order of starting: journal, sinks, pipeline, field. Order of stopping: the other way round, so that what has been
+/// read is judged, written, sent as far as the time allows, and synced last.
+package final class GatewayRuntime: Sendable {
+    /// How long stopping may spend on sending what is left. With the field's and the journal's share it stays under the
+    /// ten seconds that the service manager is promised.
+    static let drainTime = Duration.seconds(3)
+
+    private struct State {
+        var plan: GatewayPlan
+        var sinks: [String: MQTTSink] = [:]
+        var lastReloadSucceeded = true
+        var lastReload: Timestamp
+    }
+
+    package let version: String
+    let startedAt: Timestamp
+    let history: History
+    let journal: Journal
+    let pipeline: ReadingPipeline
+    let field: FieldSide
+    private let state: Mutex<State>
+    private let logger: Logger
+
+    /// Opens the journal; reads nothing yet. Never fails: a disk that cannot be used is a standing trouble.
+    package init(plan: GatewayPlan, version: String, logger: Logger) {
+        let clock = SystemClock()
+        self.version = version
+        self.logger = logger
+        startedAt = clock.wall()
+        history = History(tags: plan.tags, memoryBytes: plan.memoryBytes)
+        journal = Journal(
+            plan: plan.store, disk: Self.openDisk(plan.store, logger), clock: clock, tags: plan.tags, logger: logger)
+        pipeline = ReadingPipeline(
+            history: history, journal: journal, rules: plan.rules, tags: plan.tags, logger: logger)
+        field = FieldSide(pipeline: pipeline, logger: logger)
+        state = Mutex(State(plan: plan, lastReload: startedAt))
+    }
+
+    package var plan: GatewayPlan { state.withLock(\.plan) }
+    package var currentAlarms: [AlarmTransition] { pipeline.currentAlarms }
+    package func lastValue(of tag: TagID) -> (value: Value, quality: Quality)? {
+        history.last(tag).map { ($0.value, $0.quality) }
+    }
+    var sinks: [MQTTSink] { state.withLock { $0.sinks.sorted { $0.key < $1.key }.map(\.value) } }
+    var lastReload: (succeeded: Bool, at: Timestamp) { state.withLock { ($0.lastReloadSucceeded, $0.lastReload) } }
+
+    package func start() {
+        journal.start()
+        applySinks(plan.sinks)
+        pipeline.start()
+        field.apply(plan)
+    }
+
+    package func stop() {
+        logger.info("stopping: field first, journal last")
+        field.stop()
+        pipeline.stop()
+        // Side by side: one broker that is away must not take the others' time.
+        let closing = sinks.map { sink in
+            DedicatedThread(name: "drain-\(sink.plan.name)") { sink.stop(drainFor: Self.drainTime) }
+        }
+        for thread in closing { thread.join() }
+        journal.stop()
+        logger.info("stopped", metadata: ["records": "\(journal.statistics.nextSequence.value)"])
+    }
+
+    /// Changes to `new` without losing a reading, a cursor or an alarm. What can only change with a restart is kept and
+    /// said.
+    package func reload(_ new: GatewayPlan) {
+        let old = plan
+        if new.store != old.store || new.memoryBytes != old.memoryBytes || new.http != old.http {
+            logger.warning("changes of store and http take effect at the next restart")
+        }
+        var applied = new
+        applied.store = old.store
+        applied.memoryBytes = old.memoryBytes
+        applied.http = old.http
+        let final = applied
+        field.apply(final) {
+            pipeline.reconfigure(tags: final.tags, rules: final.rules)
+        }
+        applySinks(final.sinks)
+        state.withLock {
+            $0.plan = final
+            $0.lastReloadSucceeded = true
+            $0.lastReload = SystemClock().wall()
+        }
+        logger.notice("configuration applied", metadata: ["tags": "\(final.tags.tags.count(where: \.isLive))"])
+    }
+
+    /// A new configuration had errors: the old one stays.
+    package func reloadFailed() {
+        state.withLock {
+            $0.lastReloadSucceeded = false
+            $0.lastReload = SystemClock().wall()
+        }
+    }
+
+    private func applySinks(_ plans: [MQTTSinkPlan]) {
+        var running = state.withLock(\.sinks)
+        let wanted = Dictionary(plans.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        for (name, sink) in running where sink.plan != wanted[name] {
+            sink.stop(drainFor: .zero)
+            running[name] = nil
+        }
+        for (name, plan) in wanted where running[name] == nil {
+            let sink = MQTTSink(plan: plan, journal: journal, clock: SystemClock(), logger: logger)
+            sink.start()
+            running[name] = sink
+        }
+        state.withLock { [running] in $0.sinks = running }
+    }
+
+    private static func openDisk(_ plan: JournalPlan, _ logger: Logger) -> any Disk {
+        do {
+            return try POSIXDisk(path: plan.directory)
+        } catch {
+            logger.error("the store's folder cannot be used: \(error)")
+            return MissingDisk(error: error)
+        }
+    }
+}
+
+/// The disk of a store whose folder could not be made: every call fails with the first reason.
+private struct MissingDisk: Disk {
+    let error: DiskError
+    func list() throws(DiskError) -> [String] { throw error }
+    func open(_ name: String, create: Bool) throws(DiskError) -> POSIXFile { throw error }
+    func rename(_ name: String, to newName: String) throws(DiskError) { throw error }
+    func remove(_ name: String) throws(DiskError) { throw error }
+    func syncDirectory() throws(DiskError) { throw error }
+    func freeBytes() throws(DiskError) -> Int64 { throw error }
+}

@@ -1,0 +1,127 @@
+// The middle of the house: every batch is remembered, written and judged, in this order, on one thread.
+
+internal import GatewayModel
+internal import GatewayPlatform
+internal import History
+internal import Journal
+internal import Logging
+internal import Rules
+internal import Synchronization
+
+/// Takes the batches of all channels and sources through history, journal and rules.
+///
+/// One thread for all: a wake-up costs as much as a hundred readings, so batches that wait together travel together.
+/// Its mailbox is the back-pressure: when the journal is slow it fills, and the drivers wait.
+final class ReadingPipeline: Sendable {
+    private enum Work: Sendable {
+        case batch(ReadingBatch)
+        case reconfigure(tags: TagTable, rules: [ThresholdRule])
+    }
+
+    struct Statistics: Sendable {
+        var batches = 0
+        var good = 0
+        var uncertain = 0
+        var bad = 0
+        var transitions = 0
+        var lastProgress: MonotonicTime
+    }
+
+    private let history: History
+    private let journal: Journal
+    private let clock = SystemClock()
+    private let logger: Logger
+    private let mailbox = Mailbox<Work>(capacity: Limits.batchesBeforePipeline)
+    private let thread = Mutex<DedicatedThread?>(nil)
+    private let published: Mutex<Statistics>
+    private let alarms: Mutex<[AlarmTransition]>
+    private let firstRules: (rules: [ThresholdRule], tags: TagTable)
+
+    init(history: History, journal: Journal, rules: [ThresholdRule], tags: TagTable, logger: Logger) {
+        self.history = history
+        self.journal = journal
+        self.logger = logger
+        firstRules = (rules, tags)
+        published = Mutex(Statistics(lastProgress: SystemClock().monotonic()))
+        alarms = Mutex(journal.standingAlarms)
+    }
+
+    /// How often a driver had to wait.
+    var timesFull: Int { mailbox.timesFull }
+    var statistics: Statistics { published.withLock { $0 } }
+
+    /// Active alarms, the most urgent and newest first; then those that cleared last.
+    var currentAlarms: [AlarmTransition] { alarms.withLock { $0 } }
+
+    /// Hands over the batches of one answer or scan. Waits while the pipeline is full; false once it has closed.
+    @Sendable func accept(_ batches: [ReadingBatch]) -> Bool { mailbox.put(contentsOf: batches.map { .batch($0) }) }
+    @Sendable func accept(_ batch: ReadingBatch) -> Bool { mailbox.put(.batch(batch)) }
+
+    /// After a reload: what was accepted before is still judged by the old rules.
+    func reconfigure(tags: TagTable, rules: [ThresholdRule]) { mailbox.put(.reconfigure(tags: tags, rules: rules)) }
+
+    func start() {
+        thread.withLock { $0 = DedicatedThread(name: "pipeline") { [self] in run() } }
+    }
+
+    /// Takes nothing more in, finishes what it has, and ends.
+    func stop() {
+        mailbox.close()
+        thread.withLock { $0 }?.join()
+    }
+
+    private func run() {
+        var rules = RuleEngine(rules: firstRules.rules, tags: firstRules.tags, standing: journal.standingAlarms)
+        var statistics = Statistics(lastProgress: clock.monotonic())
+        var works: [Work] = []
+        while !mailbox.isFinished {
+            let wait = rules.nextDeadline.map { $0.duration(since: clock.wall()) } ?? .seconds(1)
+            _ = mailbox.takeAll(into: &works, timeout: min(max(wait, .zero), .seconds(1)))
+            let now = clock.wall()
+            var transitions = rules.advance(to: now)
+            for work in works {
+                switch work {
+                case .batch(let batch):
+                    history.append(batch, now: now)
+                    _ = journal.append(batch)
+                    statistics.count(batch)
+                    transitions += rules.evaluate(batch, now: now)
+                case .reconfigure(let tags, let newRules):
+                    history.adopt(tags)
+                    journal.adopt(tags)
+                    transitions += rules.adopt(rules: newRules, tags: tags, now: now)
+                }
+            }
+            for transition in transitions { record(transition) }
+            if !transitions.isEmpty {
+                let board = rules.active + rules.recentlyCleared
+                alarms.withLock { $0 = board }
+            }
+            statistics.transitions += transitions.count
+            if !works.isEmpty || !transitions.isEmpty { journal.announce() }
+            statistics.lastProgress = clock.monotonic()
+            let snapshot = statistics
+            published.withLock { $0 = snapshot }
+        }
+    }
+
+    private func record(_ transition: AlarmTransition) {
+        _ = journal.append(transition)
+        logger.notice(
+            "alarm \(transition.state == .active ? "raised" : "cleared"): \(transition.message)",
+            metadata: ["alarm": "\(transition.alarm)", "priority": "\(transition.priority.name)"])
+    }
+}
+
+extension ReadingPipeline.Statistics {
+    fileprivate mutating func count(_ batch: ReadingBatch) {
+        batches += 1
+        for reading in batch.readings {
+            switch reading.quality.severity {
+            case .good: good += 1
+            case .uncertain: uncertain += 1
+            case .bad: bad += 1
+            }
+        }
+    }
+}

@@ -1,0 +1,48 @@
+// The compiled configuration: everything that the wiring needs, nothing that it must look up.
+
+package import GatewayModel
+package import Journal
+package import MQTTDriver
+package import ModbusDriver
+package import Rules
+package import Simulation
+package import Upstream
+
+/// One valid configuration, whole. Made by `ConfigurationLoader`; two plans can be compared to see what changed.
+package struct GatewayPlan: Equatable, Sendable {
+    package var tags: TagTable
+    package var channels: [ModbusChannelPlan]
+    package var sources: [MQTTSourcePlan]
+    package var store: JournalPlan
+    /// Bytes that the recent past may take in RAM, over all tags.
+    package var memoryBytes: Int
+    package var rules: [ThresholdRule]
+    package var sinks: [MQTTSinkPlan]
+    package var http: HTTPPlan?
+    package var simulation: SimulationPlan
+
+    package init(
+        tags: TagTable, channels: [ModbusChannelPlan], sources: [MQTTSourcePlan], store: JournalPlan, memoryBytes: Int,
+        rules: [ThresholdRule], sinks: [MQTTSinkPlan], http: HTTPPlan?, simulation: SimulationPlan
+    ) {
+        self.tags = tags
+        self.channels = channels
+        self.sources = sources
+        self.store = store
+        self.memoryBytes = memoryBytes
+        self.rules = rules
+        self.sinks = sinks
+        self.http = http
+        self.simulation = simulation
+    }
+}
+
+/// Where people look in.
+package struct HTTPPlan: Equatable, Sendable {
+    package var host: String
+    package var port: Int
+    package init(host: String = "127.0.0.1", port: Int = 8080) {
+        self.host = host
+        self.port = port
+    }
+}

@@ -1,0 +1,223 @@
+// What registers' and topics' tags have in common: unit, scale, range, deadband, sentinels.
+
+internal import Acquisition
+internal import GatewayModel
+
+/// What a tag's value is, compiled: the same keys for a register and for a field of a payload.
+struct CompiledValue {
+    var kind: ValueKind
+    /// The unit in which the value leaves the gateway; empty for text and flags.
+    var unit: String
+    var normalisation: NormalisationPlan
+}
+
+/// Reads the keys that say what a value means.
+struct ValueSection {
+    let reader: MappingReader
+    /// Of raw values, before scaling.
+    let rawKind: ValueKind
+    /// Bits of a raw integer, to read `0x8000` as the sentinel that a signed register spells.
+    var rawBits = 64
+    var isSigned = false
+    /// A bit field is a code, not a quantity: it needs no unit.
+    var isCode = false
+    /// Raw numbers that mean "no value" for all tags of the profile.
+    var commonSentinels: [Sentinel] = []
+    /// Set for a source that has a rhythm of its own slower than the default.
+    var maxAge = Duration.seconds(60)
+
+    private var problems: Problems { reader.problems }
+
+    func read() -> CompiledValue? {
+        reader.ignore("description")
+        _ = reader.value("kind", Notation<TagRole>.word)
+        guard rawKind == .integer || rawKind == .real else { return plain() }
+        let errors = problems.errorCount
+        let scale = reader.value("scale", .number)
+        let offset = reader.value("offset", .number)
+        if scale == 0 { problems.error(reader.place(of: "scale"), "a scale of 0 makes every value 0") }
+        let (unit, conversion) = units()
+        let isRaw = (scale ?? 1) == 1 && (offset ?? 0) == 0 && conversion == nil
+        let kind: ValueKind = rawKind == .integer && isRaw ? .integer : .real
+        let (factor, shift) = conversion ?? (1, 0)
+        var plan = NormalisationPlan(
+            kind: kind, scale: (scale ?? 1) * factor, offset: (offset ?? 0) * factor + shift, maxAge: maxAge)
+        plan.range = range(in: unit ?? "")
+        plan.deadband = deadband(in: unit ?? "")
+        plan.sentinels = sentinels()
+        readMaxAge(into: &plan)
+        guard problems.errorCount == errors, let unit else { return nil }
+        return CompiledValue(kind: kind, unit: unit, normalisation: plan)
+    }
+
+    /// A flag or a text: no number, so nothing that scales or compares.
+    private func plain() -> CompiledValue? {
+        let noun = rawKind == .text ? "text" : "a flag"
+        var keys = ["unit", "to", "scale", "offset", "range", "invalid"]
+        if rawKind == .text { keys.append("deadband") }
+        for key in keys where reader.node(key) != nil {
+            problems.error(reader.place(of: key), "'\(key)' is for numbers; this tag is \(noun)")
+        }
+        var plan = NormalisationPlan(kind: rawKind, maxAge: maxAge)
+        // A deadband of 0 passes a flag on only when it changes.
+        if rawKind == .boolean { plan.deadband = deadband(in: "") }
+        readMaxAge(into: &plan)
+        return CompiledValue(kind: rawKind, unit: "", normalisation: plan)
+    }
+
+    private func readMaxAge(into plan: inout NormalisationPlan) {
+        if let age = reader.value("max_age", .duration(from: .milliseconds(100), to: .seconds(86400))) {
+            plan.maxAge = age
+        }
+    }
+
+    /// The outgoing unit, and how values get there when it isn't the one in which they are written.
+    private func units() -> (unit: String?, conversion: (scale: Double, offset: Double)?) {
+        let symbol = Notation<String>.matching("a unit such as kW, °C or \"1\"") { text in
+            !text.isEmpty && text.utf8.count <= 32 && !text.contains(where: \.isWhitespace)
+        }
+        let target = reader.value("to", symbol)
+        guard reader.node("unit") != nil else {
+            if isCode { return (reader.has("to") ? nil : "1", nil) }
+            problems.error(
+                reader.place, "\(reader.what) needs 'unit': a unit such as kW or °C, \"1\" for a pure number")
+            return (nil, nil)
+        }
+        guard let unit = reader.value("unit", symbol) else { return (nil, nil) }
+        let known = EngineeringUnit(symbol: unit)
+        if known == nil { warnOfMisspelling(unit) }
+        guard let target, target != unit else { return (unit, nil) }
+        guard let from = known, let to = EngineeringUnit(symbol: target) else {
+            let stranger = known == nil ? unit : target
+            let near = EngineeringUnit.knownSymbols.first { $0.lowercased() == stranger.lowercased() }
+            problems.error(
+                reader.place(of: known == nil ? "unit" : "to"),
+                "the unit '\(stranger)' isn't known, so it can't be converted"
+                    + (near.map { "; did you mean '\($0)'?" } ?? ""))
+            return (nil, nil)
+        }
+        guard let conversion = from.conversion(to: to) else {
+            problems.error(
+                reader.place(of: "to"),
+                "'\(unit)' is \(from.dimension.withArticle) and can't become '\(target)', \(to.dimension.withArticle)")
+            return (nil, nil)
+        }
+        return (target, conversion)
+    }
+
+    /// An unknown unit is allowed: there are more than we know. One that differs only in case is a slip.
+    private func warnOfMisspelling(_ unit: String) {
+        guard let near = EngineeringUnit.knownSymbols.first(where: { $0.lowercased() == unit.lowercased() }) else {
+            return
+        }
+        problems.warning(reader.place(of: "unit"), "the unit '\(unit)' isn't known; did you mean '\(near)'?")
+    }
+
+    private func range(in unit: String) -> ClosedRange<Double>? {
+        guard let elements = reader.list("range", "a range such as [0, 500]") else { return nil }
+        guard elements.count == 2 else {
+            problems.error(
+                reader.place(of: "range"), "expected a range such as [0, 500], found \(elements.count) numbers")
+            return nil
+        }
+        let limits = elements.map { reader.read($0, .quantity(in: unit)) }
+        guard let low = limits[0], let high = limits[1] else { return nil }
+        guard low < high else {
+            problems.error(
+                reader.place(of: "range"),
+                "the range is empty: \(Spelling.plain(low)) is not below \(Spelling.plain(high))")
+            return nil
+        }
+        return low...high
+    }
+
+    private func deadband(in unit: String) -> Double? {
+        guard let deadband = reader.value("deadband", .quantity(in: unit, isDifference: true)) else { return nil }
+        guard deadband >= 0 else {
+            problems.error(
+                reader.place(of: "deadband"), "expected a deadband of 0 or more, found \(Spelling.plain(deadband))")
+            return nil
+        }
+        return deadband
+    }
+
+    private func sentinels() -> [Double] {
+        guard let node = reader.node("invalid") else {
+            return commonSentinels.compactMap {
+                $0.number(bits: rawBits, isSigned: isSigned, isInteger: rawKind == .integer)
+            }
+        }
+        return Sentinel.read(node, reader).compactMap { sentinel in
+            let number = sentinel.number(bits: rawBits, isSigned: isSigned, isInteger: rawKind == .integer)
+            if number == nil {
+                problems.error(sentinel.place, "'\(sentinel.text)' doesn't fit into the tag's type")
+            }
+            return number
+        }
+    }
+}
+
+/// What a number is over time. For people and receivers; nothing here depends on it yet.
+enum TagRole: String, CaseIterable { case gauge, counter, state }
+
+extension String {
+    fileprivate var withArticle: String {
+        "\(first.map { "aeiou".contains($0) } == true ? "an" : "a") \(self)"
+    }
+}
+
+extension Notation where Value == Double {
+    /// A number, or a number with a unit that is converted to `unit`. A difference (a deadband) has no zero to shift.
+    static func quantity(in unit: String, isDifference: Bool = false) -> Notation {
+        Notation(expected: unit.isEmpty || unit == "1" ? "a number" : "a number, or a quantity in a unit like \(unit)")
+        { text in
+            guard let (number, symbol) = Spelling.quantity(text) else { return nil }
+            if symbol.isEmpty || symbol == unit { return number }
+            guard let from = EngineeringUnit(symbol: symbol), let to = EngineeringUnit(symbol: unit),
+                let line = from.conversion(to: to)
+            else { return nil }
+            let converted = number * line.scale + (isDifference ? 0 : line.offset)
+            return converted.isFinite ? converted : nil
+        }
+    }
+}
+
+/// A raw number that means "no value", as the file spells it.
+struct Sentinel {
+    var text: String
+    var place: Place
+    private var hexadecimal: UInt64?
+    private var decimal: Double
+
+    /// Reads `invalid:`: a number, `nan`, or a list of these. NaN always is no value, so it adds nothing.
+    static func read(_ node: YAMLNode, _ reader: MappingReader) -> [Sentinel] {
+        if case .list(let elements) = node.content { return elements.flatMap { read($0, reader) } }
+        guard let text = node.text else {
+            reader.problems.error(node.place, "expected a number, nan or a list of numbers; found \(node.found)")
+            return []
+        }
+        if text.lowercased() == "nan" || text.lowercased() == ".nan" { return [] }
+        if text.hasPrefix("0x"), let bits = UInt64(text.dropFirst(2), radix: 16) {
+            return [Sentinel(text: text, place: node.place, hexadecimal: bits, decimal: Double(bits))]
+        }
+        guard let number = Spelling.number(text) else {
+            reader.problems.error(node.place, "expected a number, nan or a list of numbers; found \(node.found)")
+            return []
+        }
+        return [Sentinel(text: text, place: node.place, hexadecimal: nil, decimal: number)]
+    }
+
+    /// The number that a register of this type delivers, nil when it never can. `0x8000` in 16 bits with a sign is
+    /// -32768.
+    func number(bits: Int, isSigned: Bool, isInteger: Bool) -> Double? {
+        guard isInteger else { return hexadecimal == nil ? decimal : nil }
+        if let hexadecimal {
+            guard bits == 64 || hexadecimal >> UInt64(bits) == 0 else { return nil }
+            guard isSigned else { return Double(hexadecimal) }
+            let shift = UInt64(64 - bits)
+            return Double(Int64(bitPattern: hexadecimal << shift) >> Int64(shift))
+        }
+        let span = Double(sign: .plus, exponent: isSigned ? bits - 1 : bits, significand: 1)
+        return decimal < span && decimal >= (isSigned ? -span : 0) ? decimal : nil
+    }
+}

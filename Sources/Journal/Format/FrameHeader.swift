@@ -1,0 +1,122 @@
+// The frame: everything after a segment's header is a row of these. Documentation/Formats/journal.md draws the bytes.
+
+internal import GatewayModel
+internal import GatewayPlatform
+
+/// What a frame holds. A reader skips a type that it doesn't know, by its length.
+enum FrameType {
+    static let readings: UInt8 = 1
+    static let dictionary: UInt8 = 2
+    static let cursors: UInt8 = 3
+    static let gap: UInt8 = 4
+    // 5 is kept for clock steps.
+    static let event: UInt8 = 6
+    static let seal: UInt8 = 7
+}
+
+struct FrameFlags: OptionSet {
+    let rawValue: UInt8
+    /// An event told before: it takes no number and isn't delivered again.
+    static let restated = FrameFlags(rawValue: 1)
+    /// A seal written by an orderly stop.
+    static let cleanStop = FrameFlags(rawValue: 2)
+    /// The last frame of what a segment restates at its start.
+    static let endsPrologue = FrameFlags(rawValue: 4)
+}
+
+/// The 32 bytes before a frame's payload.
+struct FrameHeader: Equatable {
+    static let byteCount = 32
+    static let alignment = 8
+    /// "LF" on the disk.
+    static let magic: UInt16 = 0x464C
+
+    var type: UInt8
+    var flags: FrameFlags = []
+    /// How the payload of this type is coded.
+    var codec: UInt8 = 0
+    var payloadBytes: Int
+    /// How many numbers the records of this frame take; 0 for frames that hold none, and for gaps.
+    var count: Int = 0
+    /// The number of the first record, and of the next record for a frame that holds none.
+    var sequence: UInt64
+    var timestamp = Timestamp(nanoseconds: 0)
+
+    /// Header, payload and padding.
+    var byteCount: Int { Self.byteCount + payloadBytes.roundedUp(toMultipleOf: Self.alignment) }
+    var holdsRecords: Bool {
+        switch type {
+        case FrameType.readings, FrameType.gap: true
+        case FrameType.event: !flags.contains(.restated)
+        default: false
+        }
+    }
+}
+
+extension FrameHeader {
+    /// Appends a frame whose payload `body` appends. Its checksum is left for `seal`: which segment the frame goes to
+    /// is decided when it is written.
+    static func append(_ header: FrameHeader, to bytes: inout [UInt8], body: (inout [UInt8]) -> Void) {
+        let start = bytes.count
+        bytes.append(little: magic)
+        bytes.append(header.type)
+        bytes.append(header.flags.rawValue)
+        bytes.append(little: UInt32(0))
+        bytes.append(little: UInt32(0))
+        bytes.append(little: UInt16(header.count))
+        bytes.append(header.codec)
+        bytes.append(0)
+        bytes.append(little: header.sequence)
+        bytes.append(little: header.timestamp.nanoseconds)
+        body(&bytes)
+        bytes.put(UInt32(bytes.count - start - byteCount), at: start + 4)
+        let padded = (bytes.count - start).roundedUp(toMultipleOf: alignment)
+        bytes.append(contentsOf: [UInt8](repeating: 0, count: start + padded - bytes.count))
+    }
+
+    /// Reads the header at `offset`; nil when there is none. Says nothing about the checksum.
+    init?(_ bytes: [UInt8], at offset: Int) {
+        guard offset + Self.byteCount <= bytes.count, bytes.number(at: offset, as: UInt16.self) == Self.magic else {
+            return nil
+        }
+        type = bytes[offset + 2]
+        flags = FrameFlags(rawValue: bytes[offset + 3])
+        payloadBytes = Int(bytes.number(at: offset + 4, as: UInt32.self))
+        count = Int(bytes.number(at: offset + 12, as: UInt16.self))
+        codec = bytes[offset + 14]
+        sequence = bytes.number(at: offset + 16, as: UInt64.self)
+        timestamp = Timestamp(nanoseconds: bytes.number(at: offset + 24, as: Int64.self))
+    }
+
+    /// Where the numbers of this frame end: the next record's number.
+    func end(in bytes: [UInt8], at offset: Int) -> UInt64 {
+        guard type == FrameType.gap else { return holdsRecords ? sequence &+ UInt64(count) : sequence }
+        guard payloadBytes >= 8 else { return sequence }
+        return max(sequence, bytes.number(at: offset + Self.byteCount, as: UInt64.self) &+ 1)
+    }
+
+    /// What starts the checksum of every frame of a segment. The segment number in it makes frames of the slot's
+    /// former life fail, the stream's those of another store.
+    static func seed(stream: [UInt8], segment: UInt64) -> UInt32 {
+        var bytes = stream
+        bytes.append(little: segment)
+        return Checksum.crc32c(bytes)
+    }
+
+    /// Over the header but for the checksum itself, the payload and its padding.
+    static func checksum(_ bytes: [UInt8], at offset: Int, byteCount: Int, seed: UInt32) -> UInt32 {
+        let span = unsafe bytes.span.bytes
+        let front = Checksum.crc32c(span.extracting(offset..<offset + 8), seed: seed)
+        return Checksum.crc32c(span.extracting(offset + 12..<offset + byteCount), seed: front)
+    }
+
+    /// Puts the checksums into the whole frames of `bytes`.
+    static func seal(_ bytes: inout [UInt8], seed: UInt32) {
+        var offset = 0
+        while let header = FrameHeader(bytes, at: offset) {
+            let checksum = checksum(bytes, at: offset, byteCount: header.byteCount, seed: seed)
+            bytes.put(checksum, at: offset + 8)
+            offset += header.byteCount
+        }
+    }
+}

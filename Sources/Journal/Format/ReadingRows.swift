@@ -1,0 +1,149 @@
+// Codec 1 of reading frames: rows of 24 bytes as they lie in memory, and the batch's text.
+
+internal import GatewayModel
+
+/// Payload: device u32, text length u32, dictionary u64, rows, text. A row is a `Reading` as the processor holds it
+/// (timestamp 8, bits 8, tag 4, quality 2, kind 1, zero 1), so a batch is one copy each way.
+enum ReadingRows {
+    static let codec: UInt8 = 1
+    static let prefixBytes = 16
+    static let rowBytes = 24
+    private static let kindOffset = 22
+    private static let lastKind = ValueKind.text.rawValue
+
+    /// The bytes a whole batch takes in one frame.
+    static func byteCount(of batch: ReadingBatch) -> Int {
+        (FrameHeader.byteCount + prefixBytes + batch.readings.count * rowBytes + batch.text.count)
+            .roundedUp(toMultipleOf: FrameHeader.alignment)
+    }
+
+    /// Appends one frame with the readings of `rows` and the bytes of `text`, which theirs all lie in.
+    static func append(
+        _ batch: ReadingBatch, rows: Range<Int>, text: Range<Int>, dictionary: UInt64, sequence: UInt64,
+        to bytes: inout [UInt8]
+    ) {
+        precondition(MemoryLayout<Reading>.stride == rowBytes, "BUG: a reading is no longer 24 bytes")
+        let header = FrameHeader(
+            type: FrameType.readings, codec: codec, payloadBytes: 0, count: rows.count, sequence: sequence,
+            timestamp: batch.readings[rows.lowerBound].timestamp)
+        FrameHeader.append(header, to: &bytes) { payload in
+            payload.append(little: UInt32(bitPattern: batch.device.index))
+            payload.append(little: UInt32(text.count))
+            payload.append(little: dictionary)
+            let start = payload.count
+            unsafe batch.readings.withUnsafeBytes { raw in
+                let part = rows.lowerBound * rowBytes..<rows.upperBound * rowBytes
+                unsafe payload.append(contentsOf: UnsafeRawBufferPointer(rebasing: raw[part]))
+            }
+            // The 24th byte is the compiler's padding: whatever was in memory must not reach the disk.
+            unsafe payload.withUnsafeMutableBytes { raw in
+                for row in 0..<rows.count { unsafe raw[start + row * rowBytes + 23] = 0 }
+            }
+            if text.count < batch.text.count { moveText(in: &payload, from: start, rows: rows.count, to: text) }
+            payload.append(contentsOf: batch.text[text])
+        }
+    }
+
+    private static func moveText(in bytes: inout [UInt8], from start: Int, rows: Int, to text: Range<Int>) {
+        for row in stride(from: start, to: start + rows * rowBytes, by: rowBytes)
+        where bytes[row + kindOffset] == ValueKind.text.rawValue {
+            let bits = bytes.number(at: row + 8, as: UInt64.self)
+            let (offset, length) = (Int(bits >> 32), Int(bits & 0xFFFF_FFFF))
+            // What pointed outside the batch's text must not come to point inside the frame's.
+            let isInside = offset >= text.lowerBound && offset + length <= text.upperBound
+            bytes.put(isInside ? UInt64(offset - text.lowerBound) << 32 | UInt64(length) : 0, at: row + 8)
+        }
+    }
+
+    /// The dictionary that the ids of the frame index.
+    static func dictionary(of frame: ScannedFrame) -> UInt64? {
+        guard frame.payload.count >= prefixBytes else { return nil }
+        return frame.bytes.number(at: frame.payload.lowerBound + 8, as: UInt64.self)
+    }
+
+    /// The batch; nil when the bytes can't be one for this table. Nothing from the disk is believed for its checksum
+    /// alone: an id out of the table would stop whoever looks it up.
+    static func batch(of frame: ScannedFrame, table: TagTable) -> ReadingBatch? {
+        let (bytes, start) = (frame.bytes, frame.payload.lowerBound)
+        guard frame.header.codec == codec, frame.payload.count >= prefixBytes else { return nil }
+        let count = frame.header.count
+        let textBytes = Int(bytes.number(at: start + 4, as: UInt32.self))
+        let device = Int(bytes.number(at: start, as: UInt32.self))
+        let rows = start + prefixBytes
+        let text = rows + count * rowBytes
+        guard count > 0, text + textBytes <= frame.payload.upperBound, device < table.devices.count,
+            rowsAreSound(bytes, from: rows, count: count, tags: table.tags.count)
+        else { return nil }
+        let readings = unsafe [Reading](unsafeUninitializedCapacity: count) { buffer, initialized in
+            unsafe bytes.withUnsafeBytes { raw in
+                unsafe UnsafeMutableRawBufferPointer(buffer).copyMemory(from: .init(rebasing: raw[rows..<text]))
+            }
+            initialized = count
+        }
+        return ReadingBatch(
+            device: DeviceID(device), readings: readings, text: Array(bytes[text..<text + textBytes]))
+    }
+
+    private static func rowsAreSound(_ bytes: [UInt8], from start: Int, count: Int, tags: Int) -> Bool {
+        unsafe bytes.withUnsafeBytes { raw in
+            var isSound = true
+            for row in 0..<count {
+                let offset = start + row * rowBytes
+                let tag = unsafe UInt32(littleEndian: raw.loadUnaligned(fromByteOffset: offset + 16, as: UInt32.self))
+                unsafe isSound = isSound && raw[offset + kindOffset] <= lastKind && Int(tag) < tags
+            }
+            return isSound
+        }
+    }
+}
+
+/// Cuts a batch that is too large for one frame.
+struct BatchSplitter {
+    struct Part: Equatable {
+        var rows: Range<Int>
+        var text: Range<Int>
+    }
+
+    /// Parts in order, each small enough; together all readings.
+    static func parts(of batch: ReadingBatch, maxBytes: Int) -> [Part] {
+        let maxRows = max(1, min(FormatBounds.readingsPerFrame, maxBytes / 2 / ReadingRows.rowBytes))
+        let maxText = min(FormatBounds.textPerFrame, maxBytes / 2)
+        if batch.readings.count <= maxRows && batch.text.count <= maxText {
+            return [Part(rows: 0..<batch.readings.count, text: 0..<batch.text.count)]
+        }
+        var parts: [Part] = []
+        var (first, text) = (0, Range<Int>?.none)
+        for (row, reading) in batch.readings.enumerated() {
+            let own = batch.textBytes(of: reading)
+            var joined = text
+            if !own.isEmpty {
+                joined = min(text?.lowerBound ?? own.startIndex, own.startIndex)
+                    ..< max(text?.upperBound ?? own.endIndex, own.endIndex)
+            }
+            if row > first, row - first >= maxRows || (joined?.count ?? 0) > maxText {
+                parts.append(Part(rows: first..<row, text: text ?? 0..<0))
+                first = row
+                joined = own.isEmpty ? nil : own.startIndex..<own.endIndex
+            }
+            text = joined
+        }
+        parts.append(Part(rows: first..<batch.readings.count, text: text ?? 0..<0))
+        return parts
+    }
+}
+
+extension ReadingBatch {
+    /// The same with no text longer than `limit` bytes, cut at a character.
+    func cuttingText(toBytes limit: Int) -> ReadingBatch {
+        var batch = self
+        for (row, reading) in readings.enumerated() {
+            let own = textBytes(of: reading)
+            guard own.count > limit else { continue }
+            var end = own.startIndex + limit
+            // 0b10xxxxxx continues a character (RFC 3629, 3).
+            while end > own.startIndex, text[end] & 0xC0 == 0x80 { end -= 1 }
+            batch.readings[row].bits = UInt64(own.startIndex) << 32 | UInt64(end - own.startIndex)
+        }
+        return batch
+    }
+}

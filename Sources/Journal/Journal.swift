@@ -1,0 +1,225 @@
+// The journal: nothing is lost. One log on disk for readings and alarms, and a cursor in it for each sink.
+
+package import GatewayModel
+package import GatewayPlatform
+package import Logging
+internal import Synchronization
+
+/// The log, owned by the gateway's wiring.
+///
+/// The pipeline's thread appends, any thread reads and acknowledges, and the journal's own thread alone writes. It
+/// always starts and never stops the gateway: without a disk it keeps the newest records in RAM and counts the rest.
+package final class Journal: Sendable {
+    /// What the start found.
+    package let recovery: RecoveryReport
+    /// Names this log in (gateway, stream, sequence): a UUID.
+    package let stream: String
+
+    let plan: JournalPlan
+    let bounds: JournalBounds
+    let clock: any GatewayClock
+    let memory: SharedMemory
+    let dictionaries: Dictionaries
+    let reader: SegmentReader
+    let readFailures = Mutex<[UInt64: Int]>([:])
+    private let writer: Mutex<LogWriter>
+    private let bells = Mutex<[WakeUp]>([])
+    /// Wakes the journal's thread, and the pipeline when it waits for room.
+    private let work = WakeUp()
+    private let room = WakeUp()
+    private let thread = Mutex<DedicatedThread?>(nil)
+    private let isStopping = Atomic(false)
+
+    /// Recovers what the disk holds and begins a segment, before it returns.
+    package init(
+        plan: JournalPlan, disk: any Disk, clock: any GatewayClock, tags: TagTable, logger: Logger,
+        bounds: JournalBounds = JournalBounds()
+    ) {
+        let began = clock.monotonic()
+        let dictionary = JournalDictionary(tags)
+        var log = RecoveredLog(stream: Self.newStream())
+        var trouble: DiskError?
+        do throws(DiskError) {
+            log = try Recovery.recover(disk, bounds: bounds, newStream: log.stream)
+        } catch {
+            trouble = error
+        }
+        var start = LogMemory(
+            bounds: bounds, next: log.resume, durable: log.end, reservation: log.resume, dictionary: dictionary)
+        start.segments = log.segments
+        start.cursors = log.cursors
+        start.standing = log.standing
+        start.statistics.corrupt = log.report.lost
+        if log.resume > log.end {
+            let gap = JournalGap(log.end..<log.resume, reason: .restart, timestamp: clock.wall())
+            start.tail.append(gap, dictionary: dictionary)
+        }
+        var memory = SharedMemory(start)
+        var writer = LogWriter(log, disk: disk, clock: clock, plan: plan, memory: memory, logger: logger)
+        if trouble == nil { writer.beginSegment(now: began) }
+        if trouble != nil || writer.mode != .writing {
+            // Nothing durable says that numbers are given out, so they are given out under another name.
+            log.report.trouble = trouble.map { "\($0)" }
+                ?? memory.withLock { $0.statistics.ramOnlyTrouble } ?? "no slot can be written"
+            log.stream = Self.newStream()
+            start = LogMemory(
+                bounds: bounds, next: log.resume, durable: log.resume, reservation: .max, dictionary: dictionary)
+            start.standing = log.standing
+            start.statistics.isRAMOnly = true
+            start.statistics.ramOnlyTrouble = log.report.sentence
+            memory = SharedMemory(start)
+            writer = LogWriter(log, disk: disk, clock: clock, plan: plan, memory: memory, logger: logger)
+            writer.strand()
+        }
+        log.report.took = clock.monotonic().duration(since: began)
+        recovery = log.report
+        stream = Self.spelled(log.stream)
+        dictionaries = Dictionaries(dictionary)
+        reader = SegmentReader(disk: disk, dictionaries: dictionaries)
+        self.plan = plan
+        self.bounds = bounds
+        self.clock = clock
+        self.memory = memory
+        self.writer = Mutex(writer)
+        logger.log(level: log.report.trouble == nil ? .info : .error, "\(log.report.sentence)")
+    }
+
+    private static func newStream() -> [UInt8] {
+        var generator = SystemRandomNumberGenerator()
+        var bytes = (0..<16).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
+        // Version 4, variant 1 (RFC 9562, 5.4).
+        bytes[6] = bytes[6] & 0x0F | 0x40
+        bytes[8] = bytes[8] & 0x3F | 0x80
+        return bytes
+    }
+
+    private static func spelled(_ stream: [UInt8]) -> String {
+        var text = ""
+        for (index, byte) in stream.enumerated() {
+            if [4, 6, 8, 10].contains(index) { text += "-" }
+            text += (byte < 16 ? "0" : "") + String(byte, radix: 16)
+        }
+        return text
+    }
+
+    // MARK: Appending
+
+    /// Takes in the readings of one answer; from the pipeline's thread only. Waits while the disk is too slow.
+    /// - Returns: the number of the first reading. While there is no disk and no number left, the readings are dropped
+    ///   and counted, and the number is that of the next record.
+    @discardableResult
+    package func append(_ batch: ReadingBatch) -> SequenceNumber {
+        guard !batch.readings.isEmpty else { return SequenceNumber(memory.withLock { $0.next }) }
+        let maxBytes = FormatBounds.largestFrame(segmentBytes: plan.segmentBytes) / 2
+        let maxText = min(maxBytes / 2, FormatBounds.textPerFrame)
+        let batch = batch.text.count > maxText ? batch.cuttingText(toBytes: maxText) : batch
+        let parts = BatchSplitter.parts(of: batch, maxBytes: maxBytes)
+        return admit(count: batch.readings.count, bytes: ReadingRows.byteCount(of: batch)) { bytes, dictionary, first in
+            for part in parts {
+                ReadingRows.append(
+                    batch, rows: part.rows, text: part.text, dictionary: dictionary,
+                    sequence: first + UInt64(part.rows.lowerBound), to: &bytes)
+            }
+        }
+    }
+
+    /// Takes in a transition; from the pipeline's thread only. Waits like the other.
+    @discardableResult
+    package func append(_ transition: AlarmTransition) -> SequenceNumber {
+        let number = admit(count: 1, bytes: FrameHeader.byteCount + 8 * FormatBounds.alarmTextBytes) { bytes, _, first in
+            AlarmFrame.append(transition, sequence: first, isRestated: false, to: &bytes)
+        }
+        memory.withLock { $0.standing[transition.alarm] = transition.state == .active ? transition : nil }
+        return number
+    }
+
+    private func admit(
+        count: Int, bytes: Int, encode: (inout [UInt8], _ dictionary: UInt64, _ first: UInt64) -> Void
+    ) -> SequenceNumber {
+        while true {
+            let (now, wall) = (clock.monotonic(), clock.wall())
+            let (admission, next) = memory.withLock { memory in
+                let generation = memory.dictionary.generation
+                let admission = memory.admit(count: count, bytes: bytes, now: now, wall: wall) { bytes, first in
+                    encode(&bytes, generation, first)
+                }
+                return (admission, memory.next)
+            }
+            switch admission {
+            case .stored(let first, let mustRing):
+                if mustRing { work.ring() }
+                return SequenceNumber(first)
+            case .dropped: return SequenceNumber(next)
+            case .mustWait:
+                memory.withLock { $0.statistics.waits += 1 }
+                waitForRoom()
+            }
+        }
+    }
+
+    private func waitForRoom() {
+        work.ring()
+        // Without a thread there is nobody to wait for.
+        guard thread.withLock({ $0 != nil }) else { return _ = performDueWork(now: clock.monotonic()) }
+        _ = room.wait(timeout: .milliseconds(100))
+    }
+
+    /// Takes the table of a reload: appends that follow are read with it.
+    package func adopt(_ tags: TagTable) {
+        let dictionary = dictionaries.adopt(JournalDictionary(tags))
+        memory.withLock { $0.dictionary = dictionary }
+    }
+
+    // MARK: Bells
+
+    /// Rings the sinks that wait. The pipeline calls it once after a round of appends.
+    package func announce() { bells.withLock { for bell in $0 { bell.ring() } } }
+    package func ringOnAppend(_ bell: WakeUp) { bells.withLock { $0.append(bell) } }
+    package func removeBell(_ bell: WakeUp) { bells.withLock { $0.removeAll { $0 === bell } } }
+
+    /// The alarms that are active at the end of the log, by name.
+    package var standingAlarms: [AlarmTransition] {
+        memory.withLock { $0.standing.values.sorted { $0.alarm < $1.alarm } }
+    }
+
+    package var statistics: JournalStatistics { memory.withLock { $0.snapshot() } }
+
+    func ringWriter() { work.ring() }
+
+    // MARK: The thread
+
+    package func start() {
+        thread.withLock { thread in
+            guard thread == nil else { return }
+            thread = DedicatedThread(name: "journal") { [self] in
+                while !isStopping.load(ordering: .acquiring) {
+                    _ = work.wait(until: performDueWork(now: clock.monotonic()), clock: clock)
+                }
+            }
+        }
+    }
+
+    /// Writes and syncs everything, marks the end as clean and ends the thread. Appends that follow are dropped.
+    package func stop() {
+        isStopping.store(true, ordering: .releasing)
+        work.ring()
+        thread.withLock { $0 }?.join()
+        writer.withLock { $0.stop(now: clock.monotonic()) }
+        room.ring()
+    }
+
+    /// One step of the thread's loop: writes and syncs what is due.
+    /// - Returns: when it wants to be called again, at the latest; a bell may ring earlier.
+    package func performDueWork(now: MonotonicTime) -> MonotonicTime {
+        writer.withLock { $0.work(now: now) }
+        let (next, wasWaiting) = memory.withLock { memory in
+            // Once a second, so that the watchdog sees the thread.
+            let next = min(memory.nextDue(window: plan.commitWindow) ?? .init(nanoseconds: .max), now.advanced(by: .seconds(1)))
+            memory.nextWake = next
+            defer { memory.isAppenderWaiting = false }
+            return (next, memory.isAppenderWaiting)
+        }
+        if wasWaiting { room.ring() }
+        return next
+    }
+}

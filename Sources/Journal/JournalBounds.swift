@@ -1,0 +1,40 @@
+// Every bound of the journal, each with its reason and what happens when it is reached.
+
+/// The bounds of one journal. A value, so that tests can make them small.
+package struct JournalBounds: Sendable {
+    /// Encoded bytes that are not on the disk yet. A slow card may stall for seconds: at 10,000 readings a second this
+    /// is half a minute. Past it `append` waits, and without a disk the oldest are dropped and counted.
+    package var pendingBytes = 8 << 20
+    /// Encoded bytes kept in RAM after they are on the disk, so that a live sink never reads the disk.
+    package var tailBytes = 4 << 20
+    /// Bytes of one block of that tail, and the pending bytes at which writing doesn't wait for `flushDelay`.
+    package var blockBytes = 64 << 10
+    /// How long a reading may lie in our own memory, where kill -9 takes it. The page cache survives that.
+    package var flushDelay = Duration.milliseconds(50)
+    /// How many numbers are reserved ahead. Without a disk the reservation can't be renewed, and when it has run out
+    /// nothing more can be numbered: 2²⁸ are three days at 1,000 readings a second. After an unclean stop at most as
+    /// many numbers are skipped: 2⁵³, the last that JSON readers count exactly, is 33 million unclean stops away.
+    package var reservation: UInt64 = 1 << 28
+    /// How often a failed disk is tried again.
+    package var probeInterval = Duration.seconds(10)
+    /// Failed reads of one segment until its records are given up as a gap: a sink must not hang on it for ever.
+    package var readAttempts = 3
+
+    package init() {}
+}
+
+/// Bounds that the bytes of the format impose.
+enum FormatBounds {
+    /// Cursors that a segment header holds (32 × 57 bytes fit a header copy). Further sinks get no durable cursor.
+    static let sinks = 32
+    /// Bytes of a sink's name in it. A longer name is cut and ends in its checksum.
+    static let sinkNameBytes = 48
+    /// Readings of one frame: its count field holds 65,535, and a torn frame should cost little. More are split.
+    static let readingsPerFrame = 2048
+    /// Text bytes of one frame. More are split; one longer text is cut at a character.
+    static let textPerFrame = 128 << 10
+    /// Each string of an alarm. Longer ones are cut at a character.
+    static let alarmTextBytes = 1024
+    /// What any frame but a dictionary may need.
+    static func largestFrame(segmentBytes: Int64) -> Int { max(8 << 10, Int(segmentBytes / 8)) }
+}

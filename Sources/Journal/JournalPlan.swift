@@ -1,0 +1,26 @@
+// Where the journal lies and how much it may take.
+
+/// The `store:` section of the site file, compiled.
+package struct JournalPlan: Equatable, Sendable {
+    /// The folder of the segments, made when missing.
+    package var directory: String
+    /// Bytes of the whole ring. The oldest segment is taken again when it is full.
+    package var diskBytes: Int64
+    /// Bytes of one segment, header included.
+    package var segmentBytes: Int64
+    /// Bytes of the file system that stay free for others.
+    package var keepFreeBytes: Int64
+    /// What a power cut may take at most: the time from the first uncommitted reading to its fdatasync.
+    package var commitWindow: Duration
+
+    package init(
+        directory: String, diskBytes: Int64 = 4 << 30, segmentBytes: Int64 = 8 << 20, keepFreeBytes: Int64 = 1 << 30,
+        commitWindow: Duration = .seconds(1)
+    ) {
+        self.directory = directory
+        self.diskBytes = diskBytes
+        self.segmentBytes = segmentBytes
+        self.keepFreeBytes = keepFreeBytes
+        self.commitWindow = commitWindow
+    }
+}

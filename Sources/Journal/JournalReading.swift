@@ -1,0 +1,131 @@
+// Reading the log, and the cursors in it.
+
+package import GatewayModel
+internal import GatewayPlatform
+internal import Synchronization
+
+extension Journal {
+    /// The records from `from` on: at most `maxRecords` readings and events of about `maxBytes`, and at least one if
+    /// there is any. Newest records come from RAM; older ones from the disk, which may take its time.
+    ///
+    /// A batch is cut only when it alone is too much. Numbers without a record are told as gaps.
+    package func read(from: SequenceNumber, maxRecords: Int, maxBytes: Int) -> JournalChunk {
+        while true {
+            var chunk = ChunkBuilder(
+                from: from.value, maxRecords: maxRecords, maxBytes: maxBytes, now: clock.wall())
+            guard fill(&chunk) else { continue }
+            if chunk.corrupt > 0 { memory.withLock { $0.statistics.corrupt += chunk.corrupt } }
+            return JournalChunk(
+                records: chunk.records, next: SequenceNumber(chunk.next),
+                dictionary: chunk.dictionary ?? memory.withLock { $0.dictionary })
+        }
+    }
+
+    /// False when a segment was recycled while it was read.
+    private func fill(_ chunk: inout ChunkBuilder) -> Bool {
+        let (oldest, next, tail, segments) = memory.withLock {
+            ($0.oldest, $0.next, $0.tail.first ?? $0.next, $0.segments)
+        }
+        guard chunk.next < next else { return true }
+        if chunk.next < oldest { chunk.fill(to: oldest, reason: segments.isEmpty ? .diskError : .ringFull) }
+        while chunk.next < tail {
+            guard let index = segments.lastIndex(where: { $0.first <= chunk.next }) else { break }
+            let end = index + 1 < segments.count ? min(segments[index + 1].first, tail) : tail
+            guard read(segments[index], until: end, of: segments, into: &chunk) else { break }
+            let isLive = memory.withLock { ($0.segments.first?.number ?? .max) <= segments[index].number }
+            guard isLive else {
+                reader.release(segments[index])
+                return false
+            }
+        }
+        if chunk.next >= tail { readTail(&chunk) }
+        return true
+    }
+
+    /// True when the chunk may go on behind the segment.
+    private func read(
+        _ segment: SegmentInfo, until end: UInt64, of segments: [SegmentInfo], into chunk: inout ChunkBuilder
+    ) -> Bool {
+        do {
+            return try reader.read(segment, until: end, of: segments, into: &chunk)
+        } catch {
+            reader.release(segment)
+            // Tried again for a while: a moment's failure must not cost a sink its records.
+            let failures = readFailures.withLock { failures in
+                failures[segment.number, default: 0] += 1
+                return failures[segment.number] ?? 0
+            }
+            memory.withLock { $0.statistics.diskErrors += 1 }
+            guard failures >= bounds.readAttempts else { return false }
+            chunk.fill(to: end, reason: .diskError)
+            return true
+        }
+    }
+
+    private func readTail(_ chunk: inout ChunkBuilder) {
+        for block in memory.withLock({ $0.tail.blocks(from: chunk.next) }) {
+            var offset = block.offset(of: chunk.next)
+            while let header = FrameHeader(block.bytes, at: offset) {
+                let frame = ScannedFrame(header: header, bytes: block.bytes, start: offset)
+                guard chunk.take(frame, until: .max, lookUp: { _ in block.dictionary }) else { return }
+                offset += header.byteCount
+            }
+        }
+    }
+
+    // MARK: Cursors
+
+    /// Where that sink goes on. One that is new starts at the oldest record held.
+    package func openCursor(sink: String) -> SequenceNumber {
+        change { memory in
+            if let present = memory.cursors[sink] { return (SequenceNumber(present), false) }
+            let oldest = memory.oldest
+            return (SequenceNumber(oldest), memory.cursors.advance(sink, to: oldest))
+        }
+    }
+
+    /// Everything below `next` has arrived at that sink for good. Rides in the next commit.
+    package func acknowledge(sink: String, next: SequenceNumber) {
+        change { memory in
+            let isKnown = memory.cursors[sink] != nil
+            return ((), isKnown && memory.cursors.advance(sink, to: min(next.value, memory.next)))
+        }
+    }
+
+    /// The sink is no longer configured.
+    package func forget(sink: String) {
+        change { memory in ((), memory.cursors.remove(sink)) }
+    }
+
+    private func change<Result>(_ body: (inout LogMemory) -> (Result, Bool)) -> Result {
+        let now = clock.monotonic()
+        let (result, mustRing) = memory.withLock { memory in
+            let (result, hasChanged) = body(&memory)
+            return (result, hasChanged && memory.noteCursorChange(now: now, window: plan.commitWindow))
+        }
+        if mustRing { ringWriter() }
+        return result
+    }
+
+    package func backlog(of sink: String) -> JournalBacklog {
+        let (cursor, records) = memory.withLock { memory in
+            let cursor = memory.cursors[sink] ?? memory.oldest
+            return (cursor, memory.records(from: cursor))
+        }
+        guard records > 0 else { return JournalBacklog(records: 0, oldest: nil) }
+        return JournalBacklog(records: records, oldest: timestamp(from: cursor))
+    }
+
+    /// The time of the first record at or behind `sequence`.
+    private func timestamp(from sequence: UInt64) -> Timestamp? {
+        let chunk = read(from: SequenceNumber(sequence), maxRecords: 2, maxBytes: ReadingRows.rowBytes)
+        for record in chunk.records {
+            switch record {
+            case .readings(_, let batch): return batch.readings.first?.timestamp
+            case .alarm(_, let transition): return transition.timestamp
+            case .gap: continue
+            }
+        }
+        return nil
+    }
+}

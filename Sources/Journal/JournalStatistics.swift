@@ -1,0 +1,39 @@
+// What the journal tells of itself, for the metrics, the page and the watchdog.
+
+package import GatewayModel
+package import GatewayPlatform
+
+package struct JournalStatistics: Equatable, Sendable {
+    /// Records taken in, and bytes written for them, since the start.
+    package var records: UInt64 = 0
+    package var bytes: UInt64 = 0
+    package var commits: UInt64 = 0
+    /// What fdatasync took.
+    package var lastSync = Duration.zero
+    package var longestSync = Duration.zero
+    package var syncTime = Duration.zero
+    /// The number that the next record gets; those below `durableSequence` are on the disk.
+    package var nextSequence = SequenceNumber(0)
+    package var durableSequence = SequenceNumber(0)
+    package var oldestSequence = SequenceNumber(0)
+    /// Segments that hold something, and slots that exist.
+    package var segments = 0
+    package var slots = 0
+    package var badSlots = 0
+    package var diskErrors: UInt64 = 0
+    /// True while nothing can be made durable: readings live in RAM only.
+    package var isRAMOnly = false
+    /// Records lost because there was no disk and RAM was full.
+    package var dropped: UInt64 = 0
+    /// Numbers found unreadable on the disk by recovery or by a sink; each read of the same place counts again.
+    package var corrupt: UInt64 = 0
+    /// Times that `append` had to wait.
+    package var waits: UInt64 = 0
+    /// Sentences for people; empty while all is well.
+    package var ramOnlyTrouble: String?
+    package var ringTrouble: String?
+    /// When the thread last came by. It does so at least once a second, unless the disk holds it.
+    package var lastProgress = MonotonicTime(nanoseconds: 0)
+
+    package var troubles: [String] { [ramOnlyTrouble, ringTrouble].compactMap(\.self) }
+}

@@ -1,0 +1,183 @@
+// What the journal knows in RAM, under one lock that is never held over a call to the disk.
+
+internal import GatewayModel
+internal import GatewayPlatform
+internal import Synchronization
+
+/// The part of the journal that appending, reading and writing share.
+struct LogMemory: Sendable {
+    let bounds: JournalBounds
+    var tail = Tail()
+    /// The number of the next record; those below `durable` are on the disk.
+    var next: UInt64
+    var durable: UInt64
+    /// Numbers from here on must not be given out: a crash would give them out again.
+    var reservation: UInt64
+    var dictionary: JournalDictionary
+    /// Active alarms as of `next`.
+    var standing: [String: AlarmTransition] = [:]
+    var cursors = CursorTable()
+    /// Counts the changes of `cursors`, so that the writer sees what the log doesn't hold yet.
+    var cursorVersion = 0
+    /// Live segments, oldest first.
+    var segments: [SegmentInfo] = []
+    var statistics = JournalStatistics()
+
+    /// When the first record came in that isn't written, and the first change that isn't durable.
+    var firstUnwritten: MonotonicTime?
+    var firstUncommitted: MonotonicTime?
+    var unwrittenBytes = 0
+    var pendingBytes = 0
+    /// When the writer will look again by itself.
+    var nextWake = MonotonicTime(nanoseconds: .max)
+    var isAppenderWaiting = false
+    var isStopped = false
+
+    init(bounds: JournalBounds, next: UInt64, durable: UInt64, reservation: UInt64, dictionary: JournalDictionary) {
+        self.bounds = bounds
+        self.next = next
+        self.durable = durable
+        self.reservation = reservation
+        self.dictionary = dictionary
+    }
+
+    /// The oldest number that can still be read.
+    var oldest: UInt64 { segments.first?.first ?? tail.first ?? next }
+}
+
+// MARK: - Appending
+
+extension LogMemory {
+    enum Admission {
+        case stored(first: UInt64, mustRing: Bool)
+        case mustWait
+        /// There is no disk, and no number that could be given: counted as lost.
+        case dropped
+    }
+
+    /// Takes in `count` records that `encode` turns into at most about `bytes` bytes of frames.
+    mutating func admit(
+        count: Int, bytes: Int, now: MonotonicTime, wall: Timestamp, encode: (inout [UInt8], UInt64) -> Void
+    ) -> Admission {
+        let hasNumbers = next &+ UInt64(count) <= reservation
+        if isStopped || statistics.isRAMOnly && !hasNumbers {
+            statistics.dropped += UInt64(count)
+            return .dropped
+        }
+        if statistics.isRAMOnly {
+            while pendingBytes + bytes > bounds.pendingBytes, dropOldest(wall) {}
+        } else if !hasNumbers || pendingBytes > 0 && pendingBytes + bytes > bounds.pendingBytes {
+            isAppenderWaiting = true
+            return .mustWait
+        }
+        let (first, before) = (next, tail.byteCount)
+        next += UInt64(count)
+        tail.append(first: first, next: next, dictionary: dictionary, blockBytes: bounds.blockBytes) {
+            encode(&$0, first)
+        }
+        let added = tail.byteCount - before
+        pendingBytes += added
+        unwrittenBytes += added
+        statistics.records += UInt64(count)
+        let writeAt = (firstUnwritten ?? now).advanced(by: bounds.flushDelay)
+        firstUnwritten = firstUnwritten ?? now
+        firstUncommitted = firstUncommitted ?? now
+        let isFull = unwrittenBytes >= bounds.blockBytes && unwrittenBytes - added < bounds.blockBytes
+        return .stored(first: first, mustRing: !statistics.isRAMOnly && (isFull || nextWake > writeAt))
+    }
+
+    private mutating func dropOldest(_ wall: Timestamp) -> Bool {
+        guard let lost = tail.dropOldest(durable: durable, timestamp: wall) else { return false }
+        statistics.dropped += lost
+        pendingBytes = tail.bytes(after: durable)
+        return true
+    }
+
+    /// Notes a change of the cursors, which goes to the disk with the next commit. True when the writer must be told.
+    mutating func noteCursorChange(now: MonotonicTime, window: Duration) -> Bool {
+        cursorVersion += 1
+        firstUncommitted = firstUncommitted ?? now
+        return nextWake > now.advanced(by: window)
+    }
+}
+
+// MARK: - Writing
+
+extension LogMemory {
+    /// What the writer has to do at `now`.
+    func due(now: MonotonicTime, window: Duration, reservationInLog: UInt64) -> (write: Bool, commit: Bool) {
+        let isWindowOver = firstUncommitted.map { now >= $0.advanced(by: window) } ?? false
+        let isDelayOver = firstUnwritten.map { now >= $0.advanced(by: bounds.flushDelay) } ?? false
+        return (isDelayOver || unwrittenBytes >= bounds.blockBytes, isWindowOver || isAppenderWaiting)
+    }
+
+    /// When something will be due if nothing else happens.
+    func nextDue(window: Duration) -> MonotonicTime? {
+        [firstUncommitted?.advanced(by: window), firstUnwritten?.advanced(by: bounds.flushDelay)]
+            .compactMap(\.self).min()
+    }
+
+    /// Renewed when half of it is used up, in whole so that it isn't written with every commit.
+    func wantedReservation(inLog present: UInt64) -> UInt64 {
+        present > next && present - next > bounds.reservation / 2 ? present : next + bounds.reservation
+    }
+
+    /// The frames from `sequence` on that are to be written next, of one dictionary; nil when there are none.
+    mutating func takePending(
+        from sequence: UInt64
+    ) -> (bytes: [UInt8], next: UInt64, dictionary: JournalDictionary)? {
+        let frames = tail.frames(from: sequence)
+        if frames == nil || frames?.next == next { (firstUnwritten, unwrittenBytes) = (nil, 0) }
+        return frames
+    }
+
+    /// A sync is about to begin: what comes in from now on waits for the next one.
+    mutating func noteCommitBegins(written: UInt64, now: MonotonicTime) {
+        firstUncommitted = written == next ? nil : now
+    }
+
+    /// Everything below `sequence` is on the disk.
+    mutating func noteDurable(_ sequence: UInt64, reservation: UInt64) {
+        durable = sequence
+        self.reservation = reservation
+        tail.trim(durable: durable, to: bounds.tailBytes)
+        pendingBytes = tail.bytes(after: durable)
+    }
+
+    /// Numbers between `sequence` and the end that were given out, not skipped.
+    func records(from sequence: UInt64) -> UInt64 {
+        let start = max(sequence, oldest)
+        guard start < next else { return 0 }
+        // By where they begin: a segment that failed and the one after it, or RAM, may tell of the same gap.
+        var gaps: [UInt64: UInt64] = [:]
+        for segment in segments where segment.gapCount > 0 {
+            gaps[segment.first] = max(gaps[segment.first] ?? 0, segment.first + segment.gapCount)
+        }
+        for block in tail.blocks(from: durable) where block.isGap {
+            gaps[block.first] = max(gaps[block.first] ?? 0, block.next)
+        }
+        let skipped = gaps.reduce(UInt64(0)) { sum, gap in
+            sum + (gap.value > start ? gap.value - max(start, gap.key) : 0)
+        }
+        return next - start - min(skipped, next - start)
+    }
+
+    mutating func snapshot() -> JournalStatistics {
+        statistics.nextSequence = SequenceNumber(next)
+        statistics.durableSequence = SequenceNumber(durable)
+        statistics.oldestSequence = SequenceNumber(oldest)
+        statistics.segments = segments.count
+        return statistics
+    }
+}
+
+/// The lock around it.
+final class SharedMemory: Sendable {
+    private let memory: Mutex<LogMemory>
+
+    init(_ memory: LogMemory) { self.memory = Mutex(memory) }
+
+    func withLock<Result>(_ body: (inout LogMemory) -> Result) -> Result {
+        memory.withLock { memory in body(&memory) }
+    }
+}

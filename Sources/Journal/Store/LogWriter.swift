@@ -1,0 +1,300 @@
+// The one who writes the log: what is in RAM goes to the open segment, and one sync a window makes it durable.
+
+internal import GatewayModel
+internal import GatewayPlatform
+internal import Logging
+
+/// Owned by the journal, used by its thread alone. Holds no reading itself: until their sync has returned, the frames
+/// stay in the shared memory, so that they can be written again elsewhere.
+struct LogWriter {
+    enum Mode: Equatable {
+        case writing
+        /// The disk failed; tried again at this time.
+        case ramOnly(probeAt: MonotonicTime)
+        /// There was no disk to begin with, and a store on it belongs to another stream: only a restart takes it up.
+        case stranded
+        case stopped
+    }
+
+    private let disk: any Disk
+    private let clock: any GatewayClock
+    private let plan: JournalPlan
+    private let memory: SharedMemory
+    private let logger: Logger
+    let stream: [UInt8]
+
+    private(set) var mode: Mode
+    private var ring: SlotRing
+    private var segment: OpenSegment?
+    private var lastNumber: UInt64
+    /// Records below are in the open segment, durable or not.
+    private var written: UInt64
+    private var standing: StandingAlarms
+    private var cursorVersion = -1
+    private var reservation: UInt64
+    /// Slots that failed since the last sync that worked.
+    private var failures = 0
+    /// Records counted as dropped that the next sync makes durable after all.
+    private var rescued: UInt64 = 0
+
+    init(
+        _ recovered: RecoveredLog, disk: any Disk, clock: any GatewayClock, plan: JournalPlan, memory: SharedMemory,
+        logger: Logger
+    ) {
+        self.disk = disk
+        self.clock = clock
+        self.plan = plan
+        self.memory = memory
+        self.logger = logger
+        stream = recovered.stream
+        mode = .writing
+        ring = SlotRing(recovered.slots, disk: disk, plan: plan)
+        lastNumber = recovered.lastNumber
+        written = recovered.end
+        standing = StandingAlarms(recovered.standing)
+        reservation = recovered.resume
+    }
+
+    // MARK: What the thread does
+
+    /// Does what is due at `now`. Never throws: a failed disk is a state.
+    mutating func work(now: MonotonicTime) {
+        switch mode {
+        case .stranded, .stopped: break
+        case .ramOnly(let probeAt):
+            guard now >= probeAt else { break }
+            failures = 1
+            do { try ring.probe() } catch { noteFailure(error) }
+            beginSegment(now: now)
+        case .writing:
+            let due = memory.withLock { $0.due(now: now, window: plan.commitWindow, reservationInLog: reservation) }
+            do {
+                if due.commit { try commit() } else if due.write { try writePending() }
+            } catch {
+                slotFailed(error, now: now)
+            }
+        }
+        report(now: now)
+    }
+
+    /// Begins a segment on the first slot that works. Two failures in a row, and readings live in RAM.
+    mutating func beginSegment(now: MonotonicTime) {
+        while failures < 2 {
+            do {
+                try openSegment(now: now)
+                try commit()
+                if mode != .writing { logger.notice("The journal writes to the disk again.") }
+                mode = .writing
+                return memory.withLock { $0.statistics.ramOnlyTrouble = nil }
+            } catch {
+                noteFailure(error)
+            }
+        }
+        if mode == .writing { logger.error("The journal has no disk: readings are kept in RAM only.") }
+        let probeAt = now.advanced(by: memory.withLock { $0.bounds.probeInterval })
+        mode = .ramOnly(probeAt: probeAt)
+    }
+
+    mutating func strand() { mode = .stranded }
+
+    /// Writes and syncs everything and marks the end, so that numbering can go on without a jump.
+    mutating func stop(now: MonotonicTime) {
+        if mode == .writing {
+            do {
+                try commit()
+                try segment?.seal(sequence: written, isClean: true)
+                try segment?.sync()
+            } catch {
+                noteFailure(error)
+            }
+        }
+        segment = nil
+        mode = .stopped
+        report(now: now)
+    }
+
+    // MARK: Writing
+
+    /// Writes every frame that is in RAM and not in a segment.
+    private mutating func writePending() throws(DiskError) {
+        if segment == nil { try openSegment(now: clock.monotonic()) }
+        while let pending = memory.withLock({ $0.takePending(from: written) }) {
+            var start = 0
+            // Dropped from RAM while they were being written: if the sync succeeds, they weren't lost.
+            if let first = FrameHeader(pending.bytes, at: 0), first.type == FrameType.gap, first.sequence < written {
+                rescued += written - first.sequence
+            }
+            while start < pending.bytes.count {
+                if segment?.dictionary != pending.dictionary.generation {
+                    try write(dictionary: pending.dictionary)
+                    continue
+                }
+                let part = fitting(pending.bytes, from: start)
+                if part.end == start {
+                    try rotate()
+                    continue
+                }
+                let frames = Array(pending.bytes[start..<part.end])
+                try segment?.write(frames, records: part.next - written)
+                standing.follow(frames)
+                memory.withLock { $0.statistics.bytes += UInt64(frames.count) }
+                written = part.next
+                start = part.end
+            }
+        }
+    }
+
+    /// As many whole frames as the segment takes, and the number after them.
+    private func fitting(_ bytes: [UInt8], from start: Int) -> (end: Int, next: UInt64) {
+        let room = segment?.room ?? 0
+        var (end, next) = (start, written)
+        while let header = FrameHeader(bytes, at: end), end - start + header.byteCount <= room {
+            next = header.end(in: bytes, at: end)
+            end += header.byteCount
+        }
+        return (end, next)
+    }
+
+    private mutating func write(dictionary: JournalDictionary) throws(DiskError) {
+        var bytes: [UInt8] = []
+        dictionary.append(to: &bytes, sequence: written)
+        guard let room = segment?.room, bytes.count <= room else { return try rotate() }
+        try segment?.write(bytes)
+        segment?.dictionary = dictionary.generation
+    }
+
+    /// Makes everything durable, the cursors and the reservation with it.
+    private mutating func commit() throws(DiskError) {
+        try writePending()
+        let wanted = memory.withLock { $0.wantedReservation(inLog: reservation) }
+        let (version, cursors) = memory.withLock { ($0.cursorVersion, $0.cursors) }
+        if version != cursorVersion || wanted > reservation {
+            var bytes: [UInt8] = []
+            CursorFrame(reservation: wanted, cursors: cursors).append(to: &bytes, sequence: written, flags: [])
+            if let room = segment?.room, bytes.count > room {
+                try rotate()
+            } else {
+                try segment?.write(bytes)
+                (cursorVersion, reservation) = (version, wanted)
+            }
+        }
+        try sync()
+    }
+
+    private mutating func sync() throws(DiskError) {
+        guard segment?.hasUnsynced == true else {
+            return memory.withLock { $0.noteCommitBegins(written: written, now: clock.monotonic()) }
+        }
+        let began = clock.monotonic()
+        memory.withLock { $0.noteCommitBegins(written: written, now: began) }
+        try segment?.sync()
+        let took = clock.monotonic().duration(since: began)
+        failures = 0
+        standing.noteDurable()
+        memory.withLock { memory in
+            memory.noteDurable(written, reservation: reservation)
+            memory.statistics.dropped -= min(rescued, memory.statistics.dropped)
+            memory.statistics.commits += 1
+            memory.statistics.lastSync = took
+            memory.statistics.longestSync = max(memory.statistics.longestSync, took)
+            memory.statistics.syncTime += took
+        }
+        rescued = 0
+    }
+
+    // MARK: Segments
+
+    private mutating func rotate() throws(DiskError) {
+        try segment?.seal(sequence: written, isClean: false)
+        // The slot that is taken next may hold the last word on an alarm: what restates it must be durable first.
+        try sync()
+        try openSegment(now: clock.monotonic())
+    }
+
+    private mutating func openSegment(now: MonotonicTime) throws(DiskError) {
+        segment = nil
+        let wanted = memory.withLock { $0.wantedReservation(inLog: 0) }
+        let (version, cursors) = memory.withLock { ($0.cursorVersion, $0.cursors) }
+        let (newest, gapCount, dictionary) = memory.withLock { memory in
+            let dictionary = memory.tail.blocks(from: written).first?.dictionary ?? memory.dictionary
+            return (memory.segments.last?.number, memory.tail.gapCount(at: written), dictionary)
+        }
+        var prologue: [UInt8] = []
+        dictionary.append(to: &prologue, sequence: written)
+        standing.restate(to: &prologue, sequence: written)
+        CursorFrame(reservation: wanted, cursors: cursors)
+            .append(to: &prologue, sequence: written, flags: .endsPrologue)
+        let byteCount = max(plan.segmentBytes, Self.leastBytes(prologue: prologue.count, plan: plan))
+        let memory = memory
+        let claim = try ring.claim(byteCount: byteCount, newest: newest) { number in
+            memory.withLock { $0.segments.removeAll { $0.number <= number } }
+        }
+        lastNumber += 1
+        let header = SegmentHeader(
+            stream: stream, number: lastNumber, firstSequence: written, reservation: wanted,
+            oldestLive: memory.withLock { $0.segments.first?.number } ?? lastNumber, gapCount: gapCount,
+            segmentBytes: ring.slots[claim.index].byteCount, createdWall: clock.wall(), createdMonotonic: now,
+            cursors: cursors)
+        var opened: OpenSegment
+        do {
+            opened = try OpenSegment(header, in: claim, name: ring.slots[claim.index].file)
+        } catch {
+            ring.markBad(claim.index)
+            throw error
+        }
+        ring.assign(lastNumber, to: claim.index)
+        (cursorVersion, reservation) = (version, wanted)
+        let info = opened.info
+        memory.withLock { memory in
+            memory.segments.append(info)
+            memory.reservation = wanted
+        }
+        opened.dictionary = dictionary.generation
+        // From here on a failure is the open segment's.
+        segment = opened
+        try segment?.write(prologue)
+    }
+
+    /// Room for what is restated, and for a few of the largest frames after it.
+    private static func leastBytes(prologue: Int, plan: JournalPlan) -> Int64 {
+        let frame = FormatBounds.largestFrame(segmentBytes: plan.segmentBytes)
+        return Int64(SegmentHeader.byteCount + 2 * prologue + 2 * frame + SealFrame.byteCount)
+            .roundedUp(toMultipleOf: Int64(SegmentHeader.byteCount))
+    }
+
+    // MARK: Failures
+
+    private mutating func slotFailed(_ error: DiskError, now: MonotonicTime) {
+        noteFailure(error)
+        beginSegment(now: now)
+    }
+
+    /// Gives the open slot up. Its frames that no sync has confirmed are still in RAM and go elsewhere; it is never
+    /// synced again, because the kernel may have marked the lost pages clean.
+    private mutating func noteFailure(_ error: DiskError) {
+        failures += 1
+        if mode == .writing { logger.error("The journal's disk failed: \(error)") }
+        if let segment { ring.markBad(segment.slot) }
+        segment = nil
+        standing.rewind()
+        rescued = 0
+        written = memory.withLock { memory in
+            memory.statistics.diskErrors += 1
+            memory.statistics.ramOnlyTrouble = "Readings are kept in RAM only: \(error)"
+            memory.firstUncommitted = memory.firstUncommitted ?? clock.monotonic()
+            return memory.durable
+        }
+    }
+
+    private func report(now: MonotonicTime) {
+        memory.withLock { memory in
+            memory.statistics.lastProgress = now
+            memory.statistics.slots = ring.slots.count
+            memory.statistics.badSlots = ring.badSlots
+            memory.statistics.ringTrouble = ring.trouble
+            memory.statistics.isRAMOnly = mode != .writing && mode != .stopped
+            memory.isStopped = mode == .stopped
+            if memory.statistics.isRAMOnly { (memory.firstUnwritten, memory.firstUncommitted) = (nil, nil) }
+        }
+    }
+}

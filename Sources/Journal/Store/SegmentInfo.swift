@@ -1,0 +1,28 @@
+// What is known in RAM of one live segment.
+
+internal import GatewayModel
+internal import GatewayPlatform
+
+struct SegmentInfo: Sendable {
+    let number: UInt64
+    let file: String
+    let byteCount: Int64
+    let seed: UInt32
+    /// The number of its first record; the next segment's says where it ends.
+    let first: UInt64
+    /// So many numbers from `first` on are a gap.
+    let gapCount: UInt64
+
+    init(_ header: SegmentHeader, file: String, byteCount: Int64) {
+        number = header.number
+        self.file = file
+        self.byteCount = byteCount
+        seed = FrameHeader.seed(stream: header.stream, segment: header.number)
+        first = header.firstSequence
+        gapCount = header.gapCount
+    }
+
+    func scanner(_ file: any DiskFile, from offset: Int64 = Int64(SegmentHeader.byteCount)) -> FrameScanner {
+        FrameScanner(file: file, seed: seed, from: offset, to: byteCount)
+    }
+}

@@ -1,0 +1,166 @@
+// The files of the ring: made one after the other, then used again for ever.
+
+internal import GatewayModel
+internal import GatewayPlatform
+
+/// Which files there are and which segment lies in each. Owned by the log's writer.
+struct SlotRing {
+    struct Slot {
+        let file: String
+        var byteCount: Int64
+        /// The segment that it holds; nil when it holds nothing that anyone could read.
+        var segment: UInt64?
+        var state = State.good
+
+        enum State {
+            case good
+            /// It failed a write or a sync: never written again in this run, and replaced when its segment is given up.
+            case bad
+            /// Not ours, or not to be understood: never touched.
+            case leftAlone
+        }
+    }
+
+    /// A slot that is open and at least as long as was asked for.
+    struct Claim {
+        let index: Int
+        let file: any DiskFile
+    }
+
+    private static let suffix = ".segment"
+    private static let probeFile = "probe"
+    private static let pieceBytes: Int64 = 1 << 20
+
+    private(set) var slots: [Slot]
+    private let disk: any Disk
+    private let plan: JournalPlan
+    /// Why the ring is smaller than the plan; nil when it isn't, or not yet.
+    private(set) var trouble: String?
+
+    init(_ slots: [Slot], disk: any Disk, plan: JournalPlan) {
+        self.slots = slots
+        self.disk = disk
+        self.plan = plan
+    }
+
+    static func isSlot(_ file: String) -> Bool {
+        file.hasSuffix(suffix) && Int(file.dropLast(suffix.count)) != nil
+    }
+
+    var badSlots: Int { slots.count { $0.state == .bad } }
+    private var goodSlots: Int { slots.count { $0.state == .good } }
+
+    mutating func markBad(_ index: Int) { slots[index].state = .bad }
+    mutating func assign(_ segment: UInt64, to index: Int) { slots[index].segment = segment }
+
+    /// Finds the slot for the next segment: an unused one, a new one while the ring may grow, else the oldest.
+    /// - Parameters:
+    ///   - newest: its slot is never taken.
+    ///   - release: told the number of a segment before its bytes are given up.
+    mutating func claim(
+        byteCount: Int64, newest: UInt64?, release: (UInt64) -> Void
+    ) throws(DiskError) -> Claim {
+        removeUseless()
+        if let unused = slots.firstIndex(where: { $0.segment == nil && $0.state == .good }) {
+            return try open(unused, byteCount: byteCount)
+        }
+        var refusal = DiskError(operation: "create", file: plan.directory, code: Self.noSpace)
+        if mayGrow(by: byteCount) {
+            do { return try create(byteCount: byteCount) } catch { refusal = error }
+            trouble = "The ring stays small: \(refusal)."
+        }
+        while let (index, segment) = oldest(but: newest) {
+            release(segment)
+            if slots[index].state == .good { return try open(index, byteCount: byteCount) }
+            slots[index].segment = nil
+            removeUseless()
+            if let claim = try? create(byteCount: byteCount) { return claim }
+        }
+        throw refusal
+    }
+
+    /// ENOSPC, without importing the C library for one number.
+    private static let noSpace: Int32 = 28
+
+    /// A failed file is never written again: when nobody can need it any more, it goes, and another takes its place.
+    private mutating func removeUseless() {
+        let disk = disk
+        slots.removeAll { slot in
+            slot.state == .bad && slot.segment == nil && (try? disk.remove(slot.file)) != nil
+        }
+    }
+
+    private func oldest(but newest: UInt64?) -> (index: Int, segment: UInt64)? {
+        slots.indices.compactMap { index in
+            slots[index].segment.flatMap { $0 == newest ? nil : (index, $0) }
+        }.min { $0.1 < $1.1 }
+    }
+
+    private mutating func mayGrow(by byteCount: Int64) -> Bool {
+        guard goodSlots < max(2, plan.diskBytes / max(byteCount, plan.segmentBytes)) else { return false }
+        let free = (try? disk.freeBytes()) ?? 0
+        let fits = free - byteCount >= plan.keepFreeBytes
+        trouble = fits ? nil : "The ring stays small: only \(free >> 20) MiB are free in \(plan.directory)."
+        // Two are the least that can be used in turn without losing everything at once.
+        return fits || goodSlots < 2
+    }
+
+    /// Whether the disk takes anything at all, found out without giving up a slot.
+    func probe() throws(DiskError) {
+        let file = try disk.open(Self.probeFile, create: true)
+        let zeros = [UInt8](repeating: 0, count: SegmentHeader.byteCount)
+        try file.write(unsafe zeros.span.bytes, at: 0)
+        try file.sync()
+        try disk.remove(Self.probeFile)
+    }
+
+    private mutating func create(byteCount: Int64) throws(DiskError) -> Claim {
+        var number = 0
+        let taken = Set(slots.map(\.file))
+        while taken.contains(Self.name(number)) { number += 1 }
+        let file = Self.name(number)
+        do {
+            let opened = try disk.open(file, create: true)
+            try prewrite(opened, to: byteCount)
+            try disk.syncDirectory()
+            slots.append(Slot(file: file, byteCount: byteCount))
+            return Claim(index: slots.count - 1, file: opened)
+        } catch {
+            // Half a slot only takes room; when this fails too, the next start finds it blank and uses it.
+            try? disk.remove(file)
+            throw error
+        }
+    }
+
+    private mutating func open(_ index: Int, byteCount: Int64) throws(DiskError) -> Claim {
+        do {
+            let file = try disk.open(slots[index].file, create: false)
+            slots[index].segment = nil
+            try prewrite(file, to: byteCount)
+            slots[index].byteCount = max(slots[index].byteCount, byteCount)
+            return Claim(index: index, file: file)
+        } catch {
+            slots[index].state = .bad
+            throw error
+        }
+    }
+
+    /// Writes zeros from the end of the file to `byteCount`, so that no later commit has to allocate: a growing file
+    /// costs 20 KB of the file system's own journal per commit, a pre-written one 0.3 KB (store.md, 2.1).
+    private func prewrite(_ file: any DiskFile, to byteCount: Int64) throws(DiskError) {
+        var offset = try file.size()
+        guard offset < byteCount else { return }
+        let zeros = [UInt8](repeating: 0, count: Int(min(Self.pieceBytes, byteCount - offset)))
+        while offset < byteCount {
+            let count = Int(min(Int64(zeros.count), byteCount - offset))
+            try file.write(unsafe zeros.span.bytes.extracting(0..<count), at: offset)
+            offset += Int64(count)
+        }
+        try file.sync()
+    }
+
+    private static func name(_ number: Int) -> String {
+        let digits = String(number)
+        return String(repeating: "0", count: max(0, 4 - digits.count)) + digits + suffix
+    }
+}

@@ -1,0 +1,137 @@
+// From the payload of one subscription to one batch of readings.
+
+internal import Acquisition
+package import GatewayModel
+
+/// Decodes the messages of one subscription. Owned by its source's thread.
+///
+/// Never throws: a field that is missing or of the wrong type is a bad reading of its tag alone. A payload that is no
+/// JSON gives no readings, because nothing in it can be trusted.
+package struct MessageDecoder: Sendable {
+    /// What one message came to.
+    package struct Outcome: Equatable, Sendable {
+        /// Nil: the payload is no JSON.
+        package var batch: ReadingBatch?
+        package var missingFields = 0
+        package var typeMismatches = 0
+        package var isTimeWrong = false
+
+        package var hasErrors: Bool { batch == nil || missingFields + typeMismatches > 0 || isTimeWrong }
+    }
+
+    private struct Tag: Sendable {
+        let id: TagID
+        let kind: ValueKind
+        var normaliser: Normaliser
+        /// What was passed on last, to be said again when the device falls silent.
+        var last: Reading?
+        var lastText: [UInt8] = []
+    }
+
+    private let plan: MQTTSubscriptionPlan
+    private var reader: JSONReader
+    private var tags: [Tag]
+
+    package init(plan: MQTTSubscriptionPlan) {
+        self.plan = plan
+        reader = JSONReader(paths: plan.tags.map(\.at) + [plan.time?.at].compactMap { $0 })
+        tags = plan.tags.map { Tag(id: $0.tag, kind: $0.normalisation.kind, normaliser: Normaliser($0.normalisation)) }
+    }
+
+    /// - Parameters:
+    ///   - bytes: holds the payload at `range`.
+    ///   - arrival: the time of the readings when the payload has none that can be true.
+    package mutating func decode(_ bytes: [UInt8], _ range: Range<Int>, arrival: Timestamp) -> Outcome {
+        var outcome = Outcome()
+        guard reader.read(bytes.span.extracting(range)) else { return outcome }
+        var timestamp = arrival
+        if let time = plan.time {
+            let claimed = PayloadTime.timestamp(of: reader.field(tags.count), unit: time.unit, arrival: arrival)
+            outcome.isTimeWrong = claimed == nil
+            timestamp = claimed ?? arrival
+        }
+        var batch = ReadingBatch(device: plan.device)
+        batch.readings.reserveCapacity(tags.count)
+        for index in tags.indices {
+            let before = batch.readings.count
+            take(reader.field(index), at: timestamp, tag: index, bytes: bytes, range: range, &batch, &outcome)
+            if batch.readings.count > before { remember(batch, tag: index) }
+        }
+        outcome.batch = batch
+        return outcome
+    }
+
+    /// The readings of a device whose broker is away.
+    package mutating func unreachable(at timestamp: Timestamp) -> ReadingBatch {
+        var batch = ReadingBatch(device: plan.device)
+        for index in tags.indices {
+            guard let reading = tags[index].normaliser.unreadable(.badNoCommunication, tag: tags[index].id, at: timestamp)
+            else { continue }
+            tags[index].last = reading
+            batch.readings.append(reading)
+        }
+        return batch
+    }
+
+    /// The readings of a device that has been silent for too long: what it said last, now uncertain.
+    package mutating func silent(at timestamp: Timestamp) -> ReadingBatch {
+        var batch = ReadingBatch(device: plan.device)
+        for index in tags.indices {
+            let last = tags[index].last
+            if let last, last.quality.isBad { continue }
+            // The normaliser learns of it, so that the first value after the silence passes its deadband.
+            let quality = last == nil ? Quality.badWaitingForInitialData : .uncertainLastUsableValue
+            guard var reading = tags[index].normaliser.unreadable(quality, tag: tags[index].id, at: timestamp)
+            else { continue }
+            if let last {
+                reading.kind = last.kind
+                reading.bits = last.bits
+                if last.kind == .text {
+                    reading.bits = UInt64(batch.text.count) << 32 | UInt64(tags[index].lastText.count)
+                    batch.text.append(contentsOf: tags[index].lastText)
+                }
+            }
+            batch.readings.append(reading)
+        }
+        return batch
+    }
+
+    private mutating func take(
+        _ field: JSONField, at timestamp: Timestamp, tag index: Int, bytes: [UInt8], range: Range<Int>,
+        _ batch: inout ReadingBatch, _ outcome: inout Outcome
+    ) {
+        let tag = tags[index].id
+        let reading: Reading?
+        switch (field, tags[index].kind) {
+        case (.missing, _):
+            outcome.missingFields += 1
+            reading = tags[index].normaliser.unreadable(.badDecodingError, tag: tag, at: timestamp)
+        case (.null, _):
+            // The device says that it has no value: to whom it matters that is a failed sensor.
+            reading = tags[index].normaliser.unreadable(.badSensorFailure, tag: tag, at: timestamp)
+        case (.boolean(let flag), .boolean):
+            reading = tags[index].normaliser.reading(.boolean(flag), tag: tag, at: timestamp)
+        case (.number(let number), .boolean) where number.real == 0 || number.real == 1:
+            reading = tags[index].normaliser.reading(.boolean(number.real == 1), tag: tag, at: timestamp)
+        case (.number(let number), .integer), (.number(let number), .real):
+            reading = tags[index].normaliser.reading(number.raw, tag: tag, at: timestamp)
+        case (.text(let text, let isUnescaped), .text):
+            let slice =
+                isUnescaped
+                ? reader.unescaped[text] : bytes[range.lowerBound + text.lowerBound..<range.lowerBound + text.upperBound]
+            return tags[index].normaliser.text(slice, tag: tag, at: timestamp, into: &batch)
+        default:
+            outcome.typeMismatches += 1
+            reading = tags[index].normaliser.unreadable(.badTypeMismatch, tag: tag, at: timestamp)
+        }
+        if let reading { batch.readings.append(reading) }
+    }
+
+    private mutating func remember(_ batch: ReadingBatch, tag index: Int) {
+        guard let reading = batch.readings.last else { return }
+        tags[index].last = reading
+        guard reading.kind == .text else { return }
+        tags[index].lastText.removeAll(keepingCapacity: true)
+        tags[index].lastText.append(contentsOf: batch.textBytes(of: reading))
+    }
+}

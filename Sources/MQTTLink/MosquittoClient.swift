@@ -1,0 +1,134 @@
+// libmosquitto's client in Swift: one object for one connection, thrown away after it.
+
+internal import CMosquitto
+internal import GatewayModel
+internal import GatewayPlatform
+internal import Glibc
+
+/// One `struct mosquitto` that lives from `connect_async` to the first error.
+///
+/// Noncopyable: one owner, one thread, and the owner's end is the client's. It never reconnects, because one broken
+/// packet leaves a client of libmosquitto 2.0.11 in a state that it does not come out of (c-libraries.md).
+@safe
+struct MosquittoClient: ~Copyable {
+    private let client: OpaquePointer
+    let inbox = CallbackInbox()
+
+    /// `mosquitto_lib_init` once per process. libmosquitto writes with write(2), so a closed connection raises SIGPIPE.
+    private static let library: Void = {
+        ProcessLimits.ignoreBrokenPipes()
+        mosquitto_lib_init()
+    }()
+
+    /// - Parameter window: messages that may be on the wire without an acknowledgement.
+    static func make(plan: BrokerPlan, will: WillPlan?, window: Int) throws(LinkFailure) -> MosquittoClient {
+        _ = library
+        guard let client = unsafe mosquitto_new(plan.clientID, true, nil) else {
+            throw failure(errno == EINVAL ? MOSQ_ERR_INVAL : MOSQ_ERR_NOMEM)
+        }
+        let made = unsafe MosquittoClient(client)
+        unsafe setCallbacks(client)
+        unsafe mosquitto_int_option(client, MOSQ_OPT_PROTOCOL_VERSION, Int32(MQTT_PROTOCOL_V311))
+        unsafe mosquitto_int_option(client, MOSQ_OPT_TCP_NODELAY, 1)
+        unsafe mosquitto_max_inflight_messages_set(client, UInt32(clamping: window))
+        if let username = plan.username {
+            try check(unsafe mosquitto_username_pw_set(client, username, plan.password?.revealed))
+        }
+        if let will {
+            try check(
+                unsafe mosquitto_will_set(
+                    client, will.topic, Int32(clamping: will.payload.count), will.payload, will.qos, will.isRetained))
+        }
+        return made
+    }
+
+    private init(_ client: OpaquePointer) {
+        unsafe self.client = client
+        // Unretained: `deinit` destroys the client, and the inbox lives longer than that.
+        unsafe mosquitto_user_data_set(client, Unmanaged.passUnretained(inbox).toOpaque())
+    }
+
+    deinit {
+        // The one order that is safe, never from a callback: disconnect, loop ended (it is ours), destroy.
+        inbox.isClosed = true
+        unsafe mosquitto_disconnect(client)
+        unsafe mosquitto_destroy(client)
+    }
+
+    /// Begins to connect; the loop finishes it. `address` is numeric, so nothing blocks.
+    func connect(address: String, port: UInt16, keepAlive: Duration) throws(LinkFailure) {
+        // libmosquitto refuses keep-alives below 5 s; MQTT has 16 bits for it.
+        let seconds = Int32(min(max(5, keepAlive.components.seconds), 65535))
+        try Self.check(unsafe mosquitto_connect_async(client, address, Int32(port), seconds))
+    }
+
+    /// Reads and writes what is there without waiting, and keeps the connection alive.
+    func loop() throws(LinkFailure) {
+        let status = unsafe mosquitto_loop(client, 0, 1)
+        if let rejection = inbox.rejection { throw .rejected(rejection) }
+        try Self.check(status)
+        if inbox.isFlooded { throw .flooded }
+        if inbox.isDisconnected || socket < 0 { throw .connection("the broker closed the connection") }
+    }
+
+    var socket: Int32 { unsafe mosquitto_socket(client) }
+    var wantsToWrite: Bool { unsafe mosquitto_want_write(client) }
+
+    func publish(topic: String, payload: [UInt8], qos: Int32, isRetained: Bool) -> Published {
+        // A zero byte would cut the topic on its way into C, and the message would go elsewhere.
+        guard !topic.utf8.contains(0) else { return .poison("the topic holds a zero byte") }
+        var messageID: Int32 = 0
+        let status = unsafe mosquitto_publish(
+            client, &messageID, topic, Int32(clamping: payload.count), payload, qos, isRetained)
+        switch mosq_err_t(status) {
+        case MOSQ_ERR_SUCCESS: return .sent(messageID)
+        case MOSQ_ERR_PAYLOAD_SIZE, MOSQ_ERR_INVAL, MOSQ_ERR_MALFORMED_UTF8, MOSQ_ERR_OVERSIZE_PACKET:
+            return .poison(Self.text(status))
+        default: return .failed(Self.failure(mosq_err_t(status)))
+        }
+    }
+
+    enum Published {
+        case sent(Int32)
+        case poison(String)
+        case failed(LinkFailure)
+    }
+
+    func subscribe(topic: String, qos: Int32) throws(LinkFailure) -> Int32 {
+        var messageID: Int32 = 0
+        try Self.check(unsafe mosquitto_subscribe(client, &messageID, topic, qos))
+        return messageID
+    }
+
+    private static func setCallbacks(_ client: OpaquePointer) {
+        unsafe mosquitto_connect_callback_set(client) { _, context, code in
+            unsafe CallbackInbox.of(context).connectionAnswered(code)
+        }
+        unsafe mosquitto_disconnect_callback_set(client) { _, context, _ in unsafe CallbackInbox.of(context).disconnected() }
+        unsafe mosquitto_publish_v5_callback_set(client) { _, context, messageID, reason, _ in
+            unsafe CallbackInbox.of(context).published(messageID, reason: reason)
+        }
+        unsafe mosquitto_subscribe_callback_set(client) { _, context, messageID, count, granted in
+            let codes = unsafe UnsafeBufferPointer(start: granted, count: Int(max(0, count)))
+            unsafe CallbackInbox.of(context).subscribed(messageID, granted: codes)
+        }
+        unsafe mosquitto_message_callback_set(client) { _, context, message in
+            guard let message = unsafe message?.pointee, let topic = unsafe message.topic else { return }
+            let payload = unsafe UnsafeRawBufferPointer(
+                start: message.payload, count: message.payload == nil ? 0 : Int(max(0, message.payloadlen)))
+            unsafe CallbackInbox.of(context).received(
+                topic: topic, payload: payload, qos: message.qos, isRetained: message.retain)
+        }
+    }
+
+    private static func check(_ status: Int32) throws(LinkFailure) {
+        if mosq_err_t(status) != MOSQ_ERR_SUCCESS { throw failure(mosq_err_t(status)) }
+    }
+
+    private static func failure(_ status: mosq_err_t) -> LinkFailure {
+        if status == MOSQ_ERR_ERRNO { return .connection(unsafe String(cString: strerror(errno))) }
+        return .connection(text(Int32(status.rawValue)))
+    }
+
+    private static func text(_ status: Int32) -> String { unsafe String(cString: mosquitto_strerror(status)) }
+}

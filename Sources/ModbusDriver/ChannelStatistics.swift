@@ -1,0 +1,55 @@
+// What a channel tells of itself: counters for metrics, the page and the log.
+
+package import GatewayModel
+package import GatewayPlatform
+
+/// One unit's account since the start.
+package struct UnitStatistics: Sendable, Equatable {
+    package var device: DeviceID
+    package var requests = 0
+    package var timeouts = 0
+    package var exceptions = 0
+    package var malformed = 0
+    package var closed = 0
+    package var connectFailures = 0
+    package var scans = 0
+    package var overruns = 0
+    /// Scans left out because the unit was silent and is asked only now and then.
+    package var scansSkipped = 0
+    package var lastGood: Timestamp?
+    package var lastRoundTrip: Duration = .zero
+    /// Nil once a whole scan has been answered.
+    package var lastError: ModbusError?
+
+    package init(device: DeviceID) { self.device = device }
+
+    package var errors: Int { timeouts + exceptions + malformed + closed + connectFailures }
+
+    mutating func count(_ error: ModbusError) {
+        lastError = error
+        switch error {
+        case .exception: exceptions += 1
+        case .timeout: timeouts += 1
+        case .closed: closed += 1
+        case .unreachable, .unknownHost, .outOfDescriptors: connectFailures += 1
+        case .malformed: malformed += 1
+        }
+    }
+}
+
+package struct ChannelStatistics: Sendable, Equatable {
+    package var name: String
+    package var isConnected = false
+    package var connections = 0
+    package var units: [UnitStatistics]
+    /// Sum of all round trips, for the mean.
+    package var roundTrips: Duration = .zero
+    /// When the channel's loop last came round: what the watchdog looks at.
+    package var lastProgress: MonotonicTime
+
+    package init(plan: ModbusChannelPlan, now: MonotonicTime) {
+        name = plan.name
+        units = plan.units.map { UnitStatistics(device: $0.device) }
+        lastProgress = now
+    }
+}

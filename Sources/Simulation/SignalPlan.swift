@@ -1,0 +1,94 @@
+// What a simulated plant serves, from the `simulate:` sections of profiles and site.
+
+package import GatewayModel
+package import MQTTDriver
+package import MQTTLink
+package import ModbusDriver
+
+/// A value as a function of time, in the unit in which the tag leaves the gateway.
+package enum Signal: Equatable, Sendable {
+    case constant(Double)
+    case text(String)
+    case sine(mean: Double, amplitude: Double, period: Duration)
+    /// From `from` to `to` in `period`, then again.
+    case ramp(from: Double, to: Double, period: Duration)
+    /// `low` and `high` for half a period each.
+    case square(low: Double, high: Double, period: Duration)
+    /// How often the tag has been read: every poll sees the next number, so a receiver can tell loss from doubles.
+    case reads
+}
+
+/// One simulated Modbus tag.
+package struct SimulatedTag: Equatable, Sendable {
+    package var plan: ModbusTagPlan
+    package var signal: Signal
+    package init(plan: ModbusTagPlan, signal: Signal) {
+        self.plan = plan
+        self.signal = signal
+    }
+}
+
+/// One simulated Modbus device: a unit behind an endpoint.
+package struct SimulatedUnit: Equatable, Sendable {
+    package var unitID: UInt8
+    package var tags: [SimulatedTag]
+    package init(unitID: UInt8, tags: [SimulatedTag]) {
+        self.unitID = unitID
+        self.tags = tags
+    }
+}
+
+/// One simulated Modbus TCP server.
+package struct SimulatedChannel: Equatable, Sendable {
+    package var name: String
+    package var host: String
+    package var port: UInt16
+    package var units: [SimulatedUnit]
+    package init(name: String, host: String, port: UInt16, units: [SimulatedUnit]) {
+        self.name = name
+        self.host = host
+        self.port = port
+        self.units = units
+    }
+}
+
+/// One simulated MQTT sensor: publishes a JSON document on its topic.
+package struct SimulatedSensor: Equatable, Sendable {
+    package struct Field: Equatable, Sendable {
+        package var at: JSONPath
+        package var kind: ValueKind
+        package var signal: Signal
+        /// value = raw × scale + offset: undone before publishing.
+        package var scale: Double
+        package var offset: Double
+        package init(at: JSONPath, kind: ValueKind, signal: Signal, scale: Double, offset: Double) {
+            self.at = at
+            self.kind = kind
+            self.signal = signal
+            self.scale = scale
+            self.offset = offset
+        }
+    }
+    package var broker: BrokerPlan
+    package var topic: String
+    package var every: Duration
+    package var time: PayloadTimePlan?
+    package var fields: [Field]
+    package init(broker: BrokerPlan, topic: String, every: Duration, time: PayloadTimePlan?, fields: [Field]) {
+        self.broker = broker
+        self.topic = topic
+        self.every = every
+        self.time = time
+        self.fields = fields
+    }
+}
+
+/// The whole simulated plant of a configuration.
+package struct SimulationPlan: Equatable, Sendable {
+    package var channels: [SimulatedChannel]
+    package var sensors: [SimulatedSensor]
+    package init(channels: [SimulatedChannel] = [], sensors: [SimulatedSensor] = []) {
+        self.channels = channels
+        self.sensors = sensors
+    }
+}

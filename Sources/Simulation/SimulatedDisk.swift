@@ -1,0 +1,209 @@
+// A disk in memory that knows what was written and what is safe, fails when told, and loses its power.
+
+package import GatewayPlatform
+internal import Synchronization
+
+/// The simulated door to the disk: one folder.
+///
+/// It keeps two views: what a reader sees, and what a power cut leaves, sector by sector and name by name. It records
+/// every change, so that a test can cut the power after each of them. Its faults come from a plan and a seed.
+package final class SimulatedDisk: Disk {
+    package enum Operation: String, Sendable, CaseIterable {
+        case list, open, rename, remove, syncDirectory, freeBytes, write, read, sync, size
+    }
+
+    /// Which calls fail, and how.
+    package struct Fault: Sendable {
+        /// Nil: calls of every kind are counted.
+        package var operation: Operation?
+        /// The first call that fails, counted from 0.
+        package var call: Int
+        /// How many calls fail from there on.
+        package var count: Int
+        /// POSIX errno.
+        package var code: Int32
+        package init(_ operation: Operation? = nil, call: Int, count: Int = 1, code: Int32 = 5) {
+            self.operation = operation
+            self.call = call
+            self.count = count
+            self.code = code
+        }
+    }
+
+    private let state: Mutex<SimulatedDiskState>
+
+    package init(freeBytes: Int64 = 1 << 40) { state = Mutex(SimulatedDiskState(freeBytes: freeBytes)) }
+    private init(_ content: DiskContent) {
+        var fresh = SimulatedDiskState(freeBytes: 1 << 40)
+        fresh.content = content
+        fresh.origin = content
+        state = Mutex(fresh)
+    }
+
+    // MARK: For tests
+
+    package func fail(_ fault: Fault?) {
+        state.withLock { $0.fault = fault.map { ($0, 0) } }
+    }
+
+    /// How many calls there were.
+    package func calls(of operation: Operation? = nil) -> Int {
+        state.withLock { state in
+            operation.map { state.calls[$0] ?? 0 } ?? state.calls.values.reduce(0, +)
+        }
+    }
+    /// How many changes are recorded: writes, syncs, created, renamed and removed names.
+    package var changes: Int { state.withLock { $0.changes.count } }
+    package var freeSpace: Int64 {
+        get { state.withLock { $0.freeBytes } }
+        set { state.withLock { $0.freeBytes = newValue } }
+    }
+
+    /// The disk after a power cut behind the first `changes` recorded changes; nil: now.
+    package func crash(_ mode: CrashMode, seed: UInt64, after changes: Int? = nil) -> SimulatedDisk {
+        let (origin, recorded) = state.withLock { ($0.origin, $0.changes) }
+        var content = origin
+        var generator = SeededGenerator(seed: seed)
+        for change in recorded.prefix(changes ?? recorded.count) { content.apply(change, &generator) }
+        return SimulatedDisk(content.afterPowerCut(mode, &generator))
+    }
+
+    /// The same disk for the next process: what was written is there, durable or not. Nothing is recorded before it.
+    package func restarted() -> SimulatedDisk { SimulatedDisk(state.withLock { $0.content }) }
+
+    /// What a reader sees in a file; nil when there is none.
+    package func content(of name: String) -> [UInt8]? {
+        state.withLock { state in state.content.names[name].flatMap { state.content.files[$0]?.visible } }
+    }
+
+    /// Damages or replaces a file, durably.
+    package func replace(_ name: String, with bytes: [UInt8]) {
+        state.withLock { state in
+            guard let file = state.content.names[name] else { return }
+            state.content.files[file] = FileContent(durable: bytes)
+        }
+    }
+
+    // MARK: Disk
+
+    package func list() throws(DiskError) -> [String] {
+        try call(.list, "") { state, _ in state.content.names.keys.sorted() }
+    }
+
+    package func open(_ name: String, create: Bool) throws(DiskError) -> SimulatedFile {
+        let number: Int? = try call(.open, name) { state, _ in
+            if let present = state.content.names[name] { return present }
+            guard create else { return nil }
+            return state.record(.create(name))
+        }
+        guard let number else { throw DiskError(operation: "open", file: name, code: 2) }
+        return SimulatedFile(disk: self, number: number, name: name)
+    }
+
+    package func rename(_ name: String, to newName: String) throws(DiskError) {
+        try call(.rename, name) { state, _ in _ = state.record(.rename(name, newName)) }
+    }
+
+    package func remove(_ name: String) throws(DiskError) {
+        let isThere = try call(.remove, name) { state, _ in
+            guard state.content.names[name] != nil else { return false }
+            state.record(.remove(name))
+            return true
+        }
+        if !isThere { throw DiskError(operation: "unlink", file: name, code: 2) }
+    }
+
+    package func syncDirectory() throws(DiskError) {
+        try call(.syncDirectory, "") { state, _ in _ = state.record(.syncDirectory) }
+    }
+
+    package func freeBytes() throws(DiskError) -> Int64 {
+        try call(.freeBytes, "") { state, _ in state.freeBytes }
+    }
+
+    /// Counts the call, and fails it if the plan says so; a failing write or sync may still do a part of its work.
+    fileprivate func call<Result>(
+        _ operation: Operation, _ name: String, partly: Change? = nil,
+        _ body: (inout SimulatedDiskState, inout SeededGenerator) -> Result
+    ) throws(DiskError) -> Result {
+        let (result, code): (Result?, Int32) = state.withLock { state in
+            if let code = state.failure(of: operation) {
+                if let partly { _ = state.record(partly) }
+                return (nil, code)
+            }
+            var generator = state.generator
+            defer { state.generator = generator }
+            return (body(&state, &generator), 0)
+        }
+        guard let result else { throw DiskError(operation: operation.rawValue, file: name, code: code) }
+        return result
+    }
+}
+
+/// An open file. Stays readable after its name is gone.
+package final class SimulatedFile: DiskFile {
+    private let disk: SimulatedDisk
+    private let number: Int
+    private let name: String
+
+    fileprivate init(disk: SimulatedDisk, number: Int, name: String) {
+        (self.disk, self.number, self.name) = (disk, number, name)
+    }
+
+    package func write(_ bytes: RawSpan, at offset: Int64) throws(DiskError) {
+        let copy = unsafe bytes.withUnsafeBytes { unsafe [UInt8]($0) }
+        let half = Change.write(number, offset: Int(offset), Array(copy.prefix(copy.count / 2)))
+        let grew: Bool = try disk.call(.write, name, partly: half) { state, _ in
+            let size = state.content.files[number]?.visible.count ?? 0
+            let growth = Int64(max(0, Int(offset) + copy.count - size))
+            guard growth <= state.freeBytes else { return false }
+            state.freeBytes -= growth
+            state.record(.write(number, offset: Int(offset), copy))
+            return true
+        }
+        if !grew { throw DiskError(operation: "write", file: name, code: 28) }
+    }
+
+    package func read(count: Int, at offset: Int64) throws(DiskError) -> [UInt8] {
+        try disk.call(.read, name) { state, _ in
+            let bytes = state.content.files[number]?.visible ?? []
+            let start = min(Int(offset), bytes.count)
+            return Array(bytes[start..<min(start + count, bytes.count)])
+        }
+    }
+
+    package func sync() throws(DiskError) {
+        try disk.call(.sync, name, partly: .failedSync(number)) { state, _ in _ = state.record(.sync(number)) }
+    }
+
+    package func size() throws(DiskError) -> Int64 {
+        try disk.call(.size, name) { state, _ in Int64(state.content.files[number]?.visible.count ?? 0) }
+    }
+}
+
+/// What the disk holds and what happened to it.
+private struct SimulatedDiskState {
+    var content = DiskContent()
+    /// Before the first recorded change.
+    var origin = DiskContent()
+    var changes: [Change] = []
+    var calls: [SimulatedDisk.Operation: Int] = [:]
+    var fault: (plan: SimulatedDisk.Fault, seen: Int)?
+    var freeBytes: Int64
+    var generator = SeededGenerator(seed: 1)
+
+    init(freeBytes: Int64) { self.freeBytes = freeBytes }
+
+    @discardableResult
+    mutating func record(_ change: Change) -> Int {
+        changes.append(change)
+        return content.apply(change, &generator)
+    }
+
+    mutating func failure(of operation: SimulatedDisk.Operation) -> Int32? {
+        calls[operation, default: 0] += 1
+        guard let (plan, seen) = fault, plan.operation == nil || plan.operation == operation else { return nil }
+        fault = (plan, seen + 1)
+        return seen >= plan.call && seen - plan.call < plan.count ? plan.code : nil
+    }
+}

@@ -1,0 +1,116 @@
+// JSON written by hand into a buffer that is used again: numbers, texts and times without a String in between.
+
+internal import GatewayModel
+
+/// Appends JSON to its bytes. Never fails: what JSON cannot say becomes null.
+struct JSONBytes {
+    private(set) var bytes: [UInt8] = []
+
+    var count: Int { bytes.count }
+
+    mutating func removeAll() { bytes.removeAll(keepingCapacity: true) }
+    /// Takes back everything after the first `count` bytes.
+    mutating func truncate(to count: Int) { bytes.removeSubrange(count...) }
+    mutating func reserve(_ capacity: Int) { bytes.reserveCapacity(capacity) }
+
+    mutating func raw(_ other: JSONBytes) { bytes.append(contentsOf: other.bytes) }
+    mutating func raw(_ range: Range<Int>, of other: [UInt8]) { bytes.append(contentsOf: other[range]) }
+    mutating func raw(_ text: StaticString) {
+        unsafe bytes.append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+    }
+
+    mutating func integer(_ value: Int64) {
+        if value < 0 { bytes.append(UInt8(ascii: "-")) }
+        unsigned(value.magnitude)
+    }
+
+    mutating func unsigned(_ value: UInt64) {
+        let start = bytes.count
+        var rest = value
+        repeat {
+            let (quotient, digit) = rest.quotientAndRemainder(dividingBy: 10)
+            bytes.append(UInt8(ascii: "0") + UInt8(digit))
+            rest = quotient
+        } while rest > 0
+        // Digits came out last first.
+        var (low, high) = (start, bytes.count - 1)
+        while low < high {
+            bytes.swapAt(low, high)
+            low += 1
+            high -= 1
+        }
+    }
+
+    /// `value` / 10^`places`, without trailing zeros: 1250 with 3 places is `1.25`.
+    mutating func decimal(_ value: Int64, places: Int) {
+        if value < 0 { bytes.append(UInt8(ascii: "-")) }
+        let (whole, fraction) = value.magnitude.quotientAndRemainder(dividingBy: Self.powers[places])
+        unsigned(whole)
+        guard fraction > 0 else { return }
+        bytes.append(UInt8(ascii: "."))
+        var (rest, left) = (fraction, places)
+        while rest > 0 {
+            left -= 1
+            let (digit, remainder) = rest.quotientAndRemainder(dividingBy: Self.powers[left])
+            bytes.append(UInt8(ascii: "0") + UInt8(digit))
+            rest = remainder
+        }
+    }
+
+    /// The shortest text that reads back as `value`; false and nothing written when it is not finite.
+    mutating func real(_ value: Double) -> Bool {
+        guard value.isFinite else { return false }
+        // A decimal m / 10^n with m < 2^53 reads back as the nearest Double to m / 10^n, which is what one division
+        // gives: so if the division gives `value`, the text is right. Most values of machines have few decimals.
+        if value.magnitude < 1e9 {
+            for places in 0...4 {
+                let power = Self.realPowers[places]
+                let scaled = (value * power).rounded()
+                guard scaled / power == value else { continue }
+                // -0 keeps its sign below, like every other number that integers don't know.
+                if scaled == 0 && value.sign == .minus { break }
+                decimal(Int64(scaled), places: places)
+                return true
+            }
+        }
+        // `description` is the shortest that round-trips (SwiftDtoa), and what it writes is a JSON number.
+        bytes.append(contentsOf: value.description.utf8)
+        return true
+    }
+
+    /// Milliseconds since 1970 with up to six decimals: exact to the nanosecond, and as JavaScript's Date reads it.
+    mutating func time(_ timestamp: Timestamp) { decimal(timestamp.nanoseconds, places: 6) }
+
+    /// A JSON string with its quotes. Bytes that are no UTF-8 become U+FFFD.
+    mutating func string(_ text: some Collection<UInt8>) {
+        bytes.append(UInt8(ascii: "\""))
+        let isASCII = text.allSatisfy { $0 < 0x80 }
+        if isASCII { escape(text) } else { escape(String(decoding: text, as: UTF8.self).utf8) }
+        bytes.append(UInt8(ascii: "\""))
+    }
+
+    private mutating func escape(_ text: some Collection<UInt8>) {
+        for byte in text {
+            switch byte {
+            case UInt8(ascii: "\""), UInt8(ascii: "\\"):
+                bytes.append(UInt8(ascii: "\\"))
+                bytes.append(byte)
+            case 0x0A: raw("\\n")
+            case 0x0D: raw("\\r")
+            case 0x09: raw("\\t")
+            case 0..<0x20:
+                raw("\\u00")
+                bytes.append(Self.hexadecimal(byte >> 4))
+                bytes.append(Self.hexadecimal(byte & 15))
+            default: bytes.append(byte)
+            }
+        }
+    }
+
+    private static func hexadecimal(_ digit: UInt8) -> UInt8 {
+        digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
+    }
+
+    private static let powers: [UInt64] = [1, 10, 100, 1000, 10_000, 100_000, 1_000_000]
+    private static let realPowers: [Double] = [1, 10, 100, 1000, 10_000]
+}

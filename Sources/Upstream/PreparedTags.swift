@@ -1,0 +1,71 @@
+// The parts of a payload that never change, encoded once per tag and device and not once per reading.
+
+internal import GatewayModel
+internal import Journal
+
+/// Keys, units and topics of one dictionary of the journal, prepared when first needed.
+///
+/// Owned by the sink's encoder. One dictionary at a time: sinks read the log in order, and a reload is rare.
+struct PreparedTags {
+    struct Tag {
+        /// `{"n":"current_l1","v":`
+        var head = 0..<0
+        /// `,"u":"A"`, or nothing.
+        var unit = 0..<0
+    }
+    struct Device {
+        var topic = ""
+        /// `,"device":"stamping/line-2/press-7/meter","t":`
+        var head = 0..<0
+    }
+
+    let dictionary: JournalDictionary
+    private let topics: SinkTopics
+    private(set) var tags: [Tag]
+    private(set) var devices: [Device]
+    private var arena = JSONBytes()
+
+    init(_ dictionary: JournalDictionary, topics: SinkTopics) {
+        self.dictionary = dictionary
+        self.topics = topics
+        tags = Array(repeating: Tag(), count: dictionary.table.tags.count)
+        devices = Array(repeating: Device(), count: dictionary.table.devices.count)
+    }
+
+    /// What the ranges of tags and devices point into.
+    var bytes: [UInt8] { arena.bytes }
+
+    func isKnown(_ tag: TagID) -> Bool { tags.indices.contains(Int(tag.index)) }
+    func isKnown(_ device: DeviceID) -> Bool { devices.indices.contains(Int(device.index)) }
+
+    mutating func prepare(_ tag: TagID) -> Tag {
+        let index = Int(tag.index)
+        if !tags[index].head.isEmpty { return tags[index] }
+        let descriptor = dictionary.table[tag]
+        let start = arena.count
+        arena.raw("{\"n\":")
+        arena.string(descriptor.name.utf8)
+        arena.raw(",\"v\":")
+        tags[index].head = start..<arena.count
+        let unitStart = arena.count
+        if !descriptor.unit.isEmpty {
+            arena.raw(",\"u\":")
+            arena.string(descriptor.unit.utf8)
+        }
+        tags[index].unit = unitStart..<arena.count
+        return tags[index]
+    }
+
+    mutating func prepare(_ device: DeviceID) -> Device {
+        let index = Int(device.index)
+        if !devices[index].head.isEmpty { return devices[index] }
+        let table = dictionary.table
+        let start = arena.count
+        arena.raw(",\"device\":")
+        arena.string(table[device].path.utf8)
+        arena.raw(",\"t\":")
+        devices[index].head = start..<arena.count
+        devices[index].topic = topics.readings(site: table.site, device: table[device].path)
+        return devices[index]
+    }
+}

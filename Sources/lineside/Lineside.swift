@@ -1,0 +1,24 @@
+// The one executable: the daemon and the tools of those who run it.
+
+import ArgumentParser
+
+@main
+struct Lineside: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "lineside",
+        abstract: "An edge gateway for factories: reads machines, keeps every reading, raises alarms, sends upstream.",
+        discussion: """
+            Exit codes: 0 done, 1 failed, 64 wrong use of the command line, 78 the configuration has errors.
+            """,
+        version: Version.text,
+        subcommands: [RunCommand.self, CheckCommand.self, SimulateCommand.self, DemoCommand.self, VersionCommand.self])
+}
+
+struct VersionCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "version", abstract: "Print the version.")
+    func run() { Console.out(Version.text) }
+}
+
+enum Version {
+    static let text = "0.1.0"
+}

@@ -1,0 +1,34 @@
+// `lineside simulate`: the devices and sensors of a configuration, played by this machine.
+
+import ArgumentParser
+import GatewayConfiguration
+import GatewayPlatform
+import Simulation
+
+internal import UnixSignals
+
+struct SimulateCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "simulate",
+        abstract: "Serve the devices of a configuration as real Modbus TCP servers, and publish for its MQTT sensors.",
+        discussion: "Values come from the 'simulate:' sections. Serves on 127.0.0.1 only, until ^C.")
+
+    @OptionGroup var site: SiteOptions
+
+    func run() async throws {
+        ProcessLimits.capDescriptors()
+        ProcessLimits.ignoreBrokenPipes()
+        let plan = try site.load().plan.simulation
+        let plant: SimulatedPlant
+        do {
+            plant = try SimulatedPlant(plan: plan)
+        } catch {
+            Console.error("\(error)")
+            throw ExitCode.failure
+        }
+        plant.start()
+        Console.out("simulating \(plan.channels.count) Modbus TCP servers and \(plan.sensors.count) MQTT sensors; ^C ends")
+        for await _ in await UnixSignalsSequence(trapping: .sigint, .sigterm) { break }
+        plant.stop()
+    }
+}

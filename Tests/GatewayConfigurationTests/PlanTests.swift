@@ -1,0 +1,187 @@
+// From files to the plan: the numbers that come out.
+
+import Acquisition
+import GatewayModel
+import Journal
+import MQTTDriver
+import MQTTLink
+import ModbusDriver
+import Simulation
+import Testing
+import Upstream
+
+@testable import GatewayConfiguration
+
+@Suite("The plan")
+struct PlanTests {
+    private func normalisation(_ tag: String, profileWide: String = "") throws -> NormalisationPlan {
+        let profile = """
+            kind: DeviceProfile
+            id: meter
+            version: 1.0.0
+            addressing: protocol-0
+            \(profileWide)
+            tags: { t: { at: hr 1, \(tag) } }
+            """
+        let loaded = try SiteFolder(Sample.files(["profiles/x/meter.yaml": profile])).load()
+        return try #require(loaded.plan.channels.first?.units.first?.scans.first?.tags.first).normalisation
+    }
+
+    @Test(
+        "integers stay integers until something scales or converts them",
+        arguments: [
+            ("type: u16, unit: A", ValueKind.integer), ("type: i64, unit: Wh, to: Wh", .integer),
+            ("type: u16, unit: A, scale: 1", .integer), ("type: u16, unit: A, scale: 0.1", .real),
+            ("type: u16, unit: A, offset: 1", .real), ("type: u16, unit: kW, to: W", .real),
+            ("type: f32, unit: A", .real), ("type: f64, unit: A", .real), ("type: bool", .boolean),
+            ("type: string, length: 2", .text),
+        ])
+    func kinds(_ tag: String, _ kind: ValueKind) throws {
+        #expect(try normalisation(tag).kind == kind)
+    }
+
+    @Test("scale and offset include the conversion of the unit")
+    func conversion() throws {
+        let plain = try normalisation("type: u16, unit: kW, to: W, scale: 0.1, offset: 2")
+        #expect(plain.scale == 100)
+        #expect(plain.offset == 2000)
+        let temperature = try normalisation("type: i16, unit: °F, to: °C, scale: 0.1")
+        // 140.0 °F is 60 °C.
+        #expect(abs(1400 * temperature.scale + temperature.offset - 60) < 1e-9)
+    }
+
+    @Test("range and deadband are in the outgoing unit, and may say so themselves")
+    func quantities() throws {
+        let plain = try normalisation("type: f32, unit: °F, to: °C, range: [-10, 80], deadband: 0.5")
+        #expect(plain.range == -10...80)
+        #expect(plain.deadband == 0.5)
+        let spelled = try normalisation("type: f32, unit: W, range: [0 W, 2 kW], deadband: 0.01 kW, max_age: 5m")
+        #expect(spelled.range == 0...2000)
+        #expect(spelled.deadband == 10)
+        #expect(spelled.maxAge == .seconds(300))
+        // A difference of temperatures has no zero to shift.
+        let difference = try #require(try normalisation("type: f32, unit: °C, deadband: 9 °F").deadband)
+        #expect(abs(difference - 5) < 1e-9)
+    }
+
+    @Test(
+        "sentinels are raw numbers, hexadecimal ones as the register spells them",
+        arguments: [
+            ("type: i16, unit: A, invalid: 0x8000", "", [-32768.0]),
+            ("type: u16, unit: A, invalid: 0x8000", "", [32768]),
+            ("type: i32, unit: A, invalid: [0x7FFFFFFF, -1]", "", [2_147_483_647, -1]),
+            ("type: f32, unit: A, invalid: [nan, 9999]", "", [9999]), ("type: i64, unit: A, invalid: -1", "", [-1]),
+            ("type: i32, unit: A", "invalid: 0x7FFFFFFF", [2_147_483_647]),
+            ("type: i16, unit: A", "invalid: 0x7FFFFFFF", []),
+            ("type: i16, unit: A, invalid: -5", "invalid: 7", [-5]), ("type: u16, unit: A", "invalid: nan", []),
+        ])
+    func sentinels(_ tag: String, _ profileWide: String, _ numbers: [Double]) throws {
+        #expect(try normalisation(tag, profileWide: profileWide).sentinels == numbers)
+    }
+
+    @Test("the demo's devices are described for people")
+    func descriptors() throws {
+        let loaded = try ConfigurationLoader(environment: Repository.demoEnvironment, profileFolders: [])
+            .load(siteFile: Repository.demo + "/site.yaml")
+        let table = loaded.plan.tags
+        #expect(table.site == "acme/lyon")
+        #expect(table.devices[0].path == "stamping/line-2/press-7/meter")
+        #expect(table.devices[0].link == "Modbus TCP 127.0.0.1:15021, unit 11")
+        #expect(table.devices[0].channel == "press-net")
+        #expect(table.devices[3].link == "MQTT sensors/press-7/vibration")
+        #expect(table.devices[3].channel == "sensors")
+        let tag = try #require(table.tags.first { $0.name == "oil_temperature" })
+        #expect(tag.unit == "°C")
+        #expect(tag.source == "$.oil.temp")
+        #expect(tag.period == .seconds(1))
+        #expect(table.path(of: tag.id) == "stamping/line-2/press-7/hydraulics/oil_temperature")
+        let register = try #require(table.tags.first { $0.name == "chamber_temperature" })
+        #expect(register.source == "hr 0x00")
+        #expect(register.range == 20...950)
+        #expect(register.period == .milliseconds(500))
+    }
+
+    @Test("the demo's channels carry addresses on the wire, limits and word orders")
+    func channels() throws {
+        let loaded = try ConfigurationLoader(environment: Repository.demoEnvironment, profileFolders: [])
+            .load(siteFile: Repository.demo + "/site.yaml")
+        let channels = loaded.plan.channels
+        #expect(channels.map(\.port) == [15021, 15022, 15023])
+        let meter = channels[0].units[0]
+        #expect(meter.unitID == 11)
+        #expect(meter.scans.map(\.name) == ["fast", "normal", "slow"])
+        #expect(meter.scans.map(\.period) == [.seconds(1), .seconds(5), .seconds(30)])
+        #expect(meter.scans[0].tags[0].at == RegisterAddress(.holdingRegister, 2999))
+        let drive = channels[1].units[0]
+        #expect(drive.timeout == .milliseconds(300))
+        #expect(drive.limits.words == 20)
+        #expect(drive.limits.gap == 0)
+        #expect(drive.scans[0].tags[0].at == RegisterAddress(.holdingRegister, 3, bits: 0...0))
+        #expect(drive.scans[0].tags[0].type == .bool)
+        let oven = channels[2].units[0]
+        #expect(oven.limits.pause == .milliseconds(5))
+        #expect(oven.limits.forbidden == [.init(table: .holdingRegister, addresses: 64...79)])
+        #expect(oven.scans[0].tags[0].order == .cdab)
+        #expect(oven.scans[0].tags[0].normalisation.sentinels == [2_147_483_647])
+        let text = try #require(oven.scans.last?.tags.first)
+        #expect(text.words == 8)
+        #expect(text.type == .string)
+    }
+
+    @Test("what a site doesn't say has a default")
+    func defaults() throws {
+        let sinks = "sinks: { plant: { mqtt: { url: \"mqtt://[::1]:1884\" } } }\n"
+        let plan = try SiteFolder(Sample.site("devices:", sinks + "devices:")).load().plan
+        #expect(plan.store == JournalPlan(directory: "/var/lib/lineside"))
+        #expect(plan.memoryBytes == 64 << 20)
+        #expect(plan.http == HTTPPlan())
+        #expect(plan.channels[0].port == 502)
+        #expect(plan.channels[0].units[0].timeout == .milliseconds(500))
+        let sink = try #require(plan.sinks.first)
+        #expect(
+            sink
+                == MQTTSinkPlan(
+                    name: "plant", broker: BrokerPlan(host: "::1", port: 1884, clientID: "lineside-acme-lyon-plant"),
+                    gateway: "acme/lyon", topic: "lineside/{enterprise}/{site}/{area}/{line}/{cell}/{device}",
+                    alarmTopic: "lineside/acme/lyon/alarms"))
+    }
+
+    @Test("a small ring gets segments that fit, and the page can be switched off")
+    func smallStore() throws {
+        let lines = "store: { directory: /tmp/x, disk: 8MiB, keep_free: 0B, memory: 2MiB }\nhttp: { listen: off }\n"
+        let plan = try SiteFolder(Sample.site("devices:", lines + "devices:")).load().plan
+        #expect(plan.store.segmentBytes == 1 << 20)
+        #expect(plan.store.keepFreeBytes == 0)
+        #expect(plan.memoryBytes == 2 << 20)
+        #expect(plan.http == nil)
+    }
+
+    @Test("every tag is simulated, described or not")
+    func simulation() throws {
+        let loaded = try ConfigurationLoader(environment: Repository.demoEnvironment, profileFolders: [])
+            .load(siteFile: Repository.demo + "/site.yaml")
+        let plan = loaded.plan
+        let simulated = plan.simulation
+        #expect(
+            simulated.channels.flatMap { $0.units.flatMap { $0.tags.map(\.plan.tag) } }.sorted()
+                == plan.channels.flatMap { $0.units.flatMap { $0.scans.flatMap { $0.tags.map(\.tag) } } }.sorted())
+        #expect(simulated.channels[0].units[0].tags.last?.signal == .reads)
+        #expect(simulated.sensors.count == 5)
+        #expect(Set(simulated.sensors.map(\.broker.clientID)).count == 5)
+        let vibration = simulated.sensors[0]
+        #expect(vibration.topic == "sensors/press-7/vibration")
+        #expect(vibration.time == PayloadTimePlan(at: JSONPath(steps: [.key("ts")]), unit: .ms))
+        #expect(vibration.fields[0].signal == .sine(mean: 5.8, amplitude: 2.2, period: .seconds(120)))
+        let standard = try SiteFolder(Sample.profile("unit: A", "unit: A, range: [10, 30]")).load().plan.simulation
+        let signals = standard.channels[0].units[0].tags.map(\.signal)
+        #expect(signals == [.constant(20), .text("simulated"), .constant(0), .constant(0)])
+    }
+
+    @Test("two topics may speak for one device")
+    func twoTopics() throws {
+        let more = "      - { topic: t/0, device: a/s1, tags: { temp: { at: $.t, unit: °C } } }\n      - topic"
+        let plan = try SiteFolder(Sample.source("      - topic", more)).load().plan
+        #expect(plan.tags.devices.map(\.link) == ["MQTT t/0, MQTT t/1"])
+        #expect(Set(plan.sources[0].subscriptions.map(\.device)).count == 1)
+    }
+}

@@ -1,0 +1,205 @@
+// What a broken site file is told, word for word and place for place.
+
+import Testing
+
+@testable import GatewayConfiguration
+
+@Suite("Problems of a site")
+struct SiteProblemTests {
+    @Test("the sample that the rows break is valid")
+    func sampleIsValid() throws {
+        #expect(try SiteFolder(Sample.files()).problems() == [])
+        #expect(try SiteFolder(["site.yaml": Sample.source]).problems() == [])
+    }
+
+    @Test(
+        "a mistake is named with its place and with what would be right",
+        arguments: [
+            Row(
+                "unknown key", Sample.site("unit: 1", "unit: 1\n    timeuot: 1s"),
+                "site.yaml:10:5: error: unknown key 'timeuot' in a device; did you mean 'timeout'?"),
+            Row(
+                "unknown key with nothing near", Sample.site("host: 10.0.0.1", "host: 10.0.0.1, speed: 3"),
+                "site.yaml:4:33: error: unknown key 'speed' in a TCP endpoint; it takes host, port and mode"),
+            Row(
+                "missing key", Sample.site("    channel: net\n", ""),
+                "site.yaml:4:3: warning: no device uses the channel 'net'",
+                "site.yaml:6:3: error: a device needs 'channel': a text"),
+            Row(
+                "wrong duration", Sample.site("unit: 1", "unit: 1\n    timeout: fast"),
+                "site.yaml:10:14: error: expected auto or a duration from 10ms to 30s, found 'fast'"),
+            Row(
+                "unit id out of range", Sample.site("unit: 1", "unit: 256"),
+                "site.yaml:9:11: error: expected a whole number from 0 to 255, found '256'"),
+            Row(
+                "list for a value", Sample.site("unit: 1", "unit: [1, 2]"),
+                "site.yaml:9:11: error: expected a whole number from 0 to 255, found a list"),
+            Row(
+                "nothing for a mapping", Sample.site("net: { tcp: { host: 10.0.0.1 } }", "net:"),
+                "site.yaml:4:3: error: expected a channel, a mapping of keys; found nothing"),
+            Row(
+                "unknown channel", Sample.site("channel: net", "channel: nett"),
+                "site.yaml:4:3: warning: no device uses the channel 'net'",
+                "site.yaml:8:14: error: there is no channel 'nett'; did you mean 'net'?"),
+            Row(
+                "unknown profile", Sample.site("meter@1", "metre@1"),
+                "site.yaml:7:14: error: there is no profile metre@1; did you mean 'meter'?"),
+            Row(
+                "other major version", Sample.site("meter@1", "meter@2"),
+                "site.yaml:7:14: error: there is no profile meter@2; there is meter@1"),
+            Row(
+                "profile without version", Sample.site("meter@1", "meter"),
+                "site.yaml:7:14: error: expected a profile with its major version, such as schneider-pm5xxx@1, "
+                    + "found 'meter'"
+            ),
+            Row(
+                "one unit twice",
+                Sample.site("unit: 1", "unit: 1\n  a/b/c/other: { profile: meter@1, channel: net, unit: 1 }"),
+                "site.yaml:10:56: error: unit 1 on 'net' is already a/b/c/meter (line 6)"),
+            Row(
+                "one endpoint twice",
+                Sample.site("devices:", "  twin: { tcp: { host: 10.0.0.1, port: 502 } }\ndevices:"),
+                "site.yaml:5:3: error: 10.0.0.1:502 is already the endpoint of 'net' (line 4); "
+                    + "requests to one endpoint share a channel",
+                "site.yaml:5:3: warning: no device uses the channel 'twin'"),
+            Row(
+                "device path", Sample.site("a/b/c/meter", "a/b c/+/meter"),
+                "site.yaml:4:3: warning: no device uses the channel 'net'",
+                "site.yaml:6:3: error: expected a path such as area/line/cell/device, with levels of letters, digits, "
+                    + "'.', '_' and '-', found 'a/b c/+/meter'"),
+            Row(
+                "site id", Sample.site("id: acme/lyon", "id: lyon"),
+                "site.yaml:2:5: error: expected enterprise/site, such as acme/lyon, found 'lyon'"),
+            Row(
+                "serial channel", Sample.site("tcp: { host: 10.0.0.1 }", "serial: { port: /dev/ttyS0 }"),
+                "site.yaml:4:10: error: 'serial' is not supported by this version"),
+            Row(
+                "RTU over TCP", Sample.site("host: 10.0.0.1", "host: 10.0.0.1, mode: rtu-over-tcp"),
+                "site.yaml:4:39: error: 'rtu-over-tcp' is not supported by this version"),
+            Row(
+                "keys of a later version", Sample.site("unit: 1", "unit: 1\n    set: { nominal_power: 75kW }"),
+                "site.yaml:10:5: warning: 'set' is not used by this version"),
+            Row(
+                "rules in the site", Sample.site("devices:", "rules: {}\ndevices:"),
+                "site.yaml:5:1: error: rules are files of their own: rules.yaml, or rules/*.yaml, "
+                    + "beside the site file"),
+            Row(
+                "wrong kind", Sample.site("kind: Site", "kind: Sight"),
+                "site.yaml:1:7: error: expected Site, found 'Sight'"),
+            Row(
+                "override of a tag that isn't there",
+                Sample.site("unit: 1", "unit: 1\n    override: { tags.curent.deadband: 1 }"),
+                "site.yaml:10:17: error: 'tags.curent.deadband': meter@1 has no 'curent'; did you mean 'current'?"),
+            Row(
+                "override with a wrong value",
+                Sample.site("unit: 1", "unit: 1\n    override: { tags.current.deadband: wide }"),
+                "site.yaml:10:40: error: expected a number, or a quantity in a unit like A, found 'wide'"),
+            Row(
+                "override with an unknown key",
+                Sample.site("unit: 1", "unit: 1\n    override: { tags.current.dedband: 1 }"),
+                "site.yaml:10:17: error: unknown key 'dedband' in a tag; did you mean 'deadband'?"),
+            Row(
+                "override of the identity", Sample.site("unit: 1", "unit: 1\n    override: { id: x }"),
+                "site.yaml:10:17: error: 'id' can't be overridden; a site may override "
+                    + "tags, groups, limits, byte_order, invalid and simulate"),
+            Row(
+                "store",
+                Sample.site("devices:", "store: { disk: 1MiB, segment: 1MiB, commit: 1, directory: here }\ndevices:"),
+                "site.yaml:5:31: error: segments of 1MiB in 1MiB of disk: the ring needs at least four",
+                "site.yaml:5:45: error: expected a duration from 10ms to 1m, found '1'",
+                "site.yaml:5:59: error: expected an absolute path, found 'here'"),
+            Row(
+                "HTTP open to the network", Sample.site("devices:", "http: { listen: 0.0.0.0:80 }\ndevices:"),
+                "site.yaml:5:17: error: 0.0.0.0 is open to the network; without logins and TLS, which "
+                    + "come with a later "
+                    + "version, only a loopback address such as 127.0.0.1 is allowed"),
+            Row(
+                "several at once, in the order of the file",
+                Sample.site("host: 10.0.0.1", "hots: 10.0.0.1").merging([
+                    "rules.yaml": "kind: Rules\nfor: x/*\nrules: {}"
+                ]) { $1 },
+                "rules.yaml:2:6: error: 'x/*' names nothing: no device of the site matches",
+                "site.yaml:4:10: error: a TCP endpoint needs 'host': a host name or address",
+                "site.yaml:4:17: error: unknown key 'hots' in a TCP endpoint; did you mean 'host'?"),
+        ])
+    func mistake(_ row: Row) throws {
+        let found = try SiteFolder(row.files).problems()
+        #expect(found == row.problems)
+    }
+
+    @Test(
+        "what is listened to and sent to is checked as strictly",
+        arguments: [
+            Row(
+                "wildcard", Sample.source("t/1", "t/+"),
+                "site.yaml:7:16: error: wildcards (+ and #) are not supported by this version"),
+            Row(
+                "capture", Sample.source("a/s1", "\"a/{cell}\""),
+                "site.yaml:8:17: error: captures such as {cell} are not supported by this version"),
+            Row(
+                "payload", Sample.source("device:", "payload: sparkplug\n        device:"),
+                "site.yaml:8:18: error: the payload 'sparkplug' is not supported by this version"),
+            Row(
+                "JSON path", Sample.source("$.rms", "rms"),
+                "site.yaml:10:22: error: expected a path into the payload such as $.motor.temp or $.values[0], "
+                    + "found 'rms'"
+            ),
+            Row(
+                "no unit", Sample.source(", unit: mm/s", ""),
+                "site.yaml:10:11: error: a tag needs 'unit': a unit such as kW or °C, \"1\" for a pure number"),
+            Row(
+                "unit of a flag", Sample.source("unit: mm/s", "unit: mm/s, type: boolean"),
+                "site.yaml:10:35: error: 'unit' is for numbers; this tag is a flag"),
+            Row(
+                "one topic twice",
+                Sample.source(
+                    "      - topic",
+                    "      - { topic: t/1, device: a/s2, tags: { x: { at: $.x, type: text } } }\n      - topic"),
+                "site.yaml:8:16: error: the topic 't/1' is already subscribed to at line 7"),
+            Row(
+                "one tag twice for a device of two topics",
+                Sample.source(
+                    "      - topic",
+                    "      - { topic: t/0, device: a/s1, tags: { rms: { at: $.x, unit: m } } }\n      - topic"),
+                "site.yaml:11:11: error: a/s1 already has a tag 'rms'"),
+            Row(
+                "TLS", Sample.source("mqtt://127.0.0.1", "mqtts://broker"),
+                "site.yaml:5:13: error: TLS (mqtts://) comes with a later version"),
+            Row(
+                "login in the address", Sample.source("mqtt://127.0.0.1", "mqtt://me:pw@broker"),
+                "site.yaml:5:13: error: a login in the address: give 'username' and 'password' as keys"),
+            Row(
+                "port", Sample.source("mqtt://127.0.0.1", "mqtt://broker:70000"),
+                "site.yaml:5:13: error: expected a broker such as mqtt://127.0.0.1:1883, found 'mqtt://broker:70000'"),
+            Row(
+                "influx", Sample.source("mqtt:\n", "sinks: { h: { influx: { url: x } } }\nmqtt:\n"),
+                "site.yaml:3:15: error: 'influx' is not supported by this version"),
+            Row(
+                "topic template",
+                Sample.source("mqtt:\n", "sinks: { p: { mqtt: { url: mqtt://b, topic: \"x/{devise}\" } } }\nmqtt:\n"),
+                "site.yaml:3:45: error: unknown placeholder '{devise}'; did you mean 'device'?"),
+            Row(
+                "alarm topic of a device",
+                Sample.source(
+                    "mqtt:\n", "sinks: { p: { mqtt: { url: mqtt://b, alarm_topic: \"x/{device}\" } } }\nmqtt:\n"),
+                "site.yaml:3:51: error: alarms of all devices share one topic: no {device} in it"),
+            Row(
+                "one client id twice",
+                Sample.source("mqtt:\n", "sinks: { floor: { mqtt: { url: mqtt://127.0.0.1 } } }\nmqtt:\n"),
+                "site.yaml:3:10: error: sinks.floor and mqtt.floor have the same client id 'lineside-acme-lyon-floor' "
+                    + "at one broker, which lets in only one of them; set 'client_id'"),
+        ])
+    func messaging(_ row: Row) throws {
+        let found = try SiteFolder(row.files).problems()
+        #expect(found == row.problems)
+    }
+
+    @Test("an MQTT device can't take the path of a Modbus device")
+    func collision() throws {
+        let mqtt = Sample.source.split(separator: "\n").dropFirst(2).joined(separator: "\n")
+        let site = Sample.site + "\n" + mqtt.replacing("a/s1", with: "a/b/c/meter")
+        #expect(
+            try SiteFolder(Sample.files(["site.yaml": site])).problems()
+                == ["site.yaml:15:17: error: a/b/c/meter is already a device of 'devices' (line 6)"])
+    }
+}

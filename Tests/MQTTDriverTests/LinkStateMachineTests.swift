@@ -1,0 +1,92 @@
+// When a link connects, waits and gives up.
+
+import GatewayModel
+import GatewayPlatform
+import MQTTLink
+import Testing
+
+@Suite("A link decides")
+struct LinkStateMachineTests {
+    private func at(_ seconds: Double) -> MonotonicTime { MonotonicTime(nanoseconds: Int64(seconds * 1e9)) }
+
+    private func connected(at seconds: Double, stallLimit: Duration = .seconds(15)) -> LinkStateMachine {
+        var machine = LinkStateMachine(stallLimit: stallLimit, now: at(0))
+        machine.opened(at: at(seconds))
+        _ = machine.accepted(at: at(seconds))
+        return machine
+    }
+
+    @Test("to connect at once when it is new")
+    func connectsAtOnce() {
+        #expect(LinkStateMachine(stallLimit: .seconds(15), now: at(3)).decision(at: at(3)) == .open)
+    }
+
+    @Test("to give a connection up that isn't there within 8 s", arguments: [(7.999, false), (8.0, true), (100.0, true)])
+    func connectLimit(seconds: Double, givesUp: Bool) {
+        var machine = LinkStateMachine(stallLimit: .seconds(15), now: at(0))
+        machine.opened(at: at(0))
+        #expect((machine.decision(at: at(seconds)) == .giveUp(.connectTimeout)) == givesUp)
+    }
+
+    @Test("to double its pause up to 30 s", arguments: zip(1...10, [0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 30, 30, 30]))
+    func backOff(failures: Int, longest: Double) {
+        for (jitter, pause) in [(0.0, 0.2), (1.0, longest), (0.5, (0.2 + longest) / 2), (7.0, longest)] {
+            var machine = LinkStateMachine(stallLimit: .seconds(15), now: at(0))
+            for _ in 0..<failures { machine.failed(at: at(50), jitter: jitter) }
+            #expect(machine.decision(at: at(50 + pause - 0.001)) != .open)
+            #expect(machine.decision(at: at(50 + pause + 0.001)) == .open)
+        }
+    }
+
+    @Test("to pause shortly again after progress, and not after a mere connection")
+    func progressResets() {
+        var machine = LinkStateMachine(stallLimit: .seconds(15), now: at(0))
+        for _ in 0..<5 { machine.failed(at: at(0), jitter: 1) }
+        machine.opened(at: at(10))
+        let isAccepted = machine.accepted(at: at(10))
+        #expect(isAccepted)
+        #expect(machine.failures == 5)
+        machine.expectsAnswer(at: at(10))
+        machine.answered(at: at(11))
+        #expect(machine.failures == 0)
+        machine.failed(at: at(12), jitter: 1)
+        #expect(machine.decision(at: at(12.401)) == .open)
+    }
+
+    @Test("that a message is progress")
+    func messageIsProgress() {
+        var machine = connected(at: 0)
+        machine.failed(at: at(0), jitter: 1)
+        machine.received()
+        #expect(machine.failures == 0)
+    }
+
+    @Test("to give a broker up that stops answering")
+    func stall() {
+        var machine = connected(at: 0, stallLimit: .seconds(2))
+        #expect(machine.decision(at: at(1000)) != .giveUp(.stalled), "nothing is waited for")
+        machine.expectsAnswer(at: at(1000))
+        machine.expectsAnswer(at: at(1001))
+        #expect(machine.decision(at: at(1001.9)) == .wait(.milliseconds(100)))
+        machine.answered(at: at(1001.9))
+        #expect(machine.decision(at: at(1003.8)) != .giveUp(.stalled), "one answer is progress")
+        #expect(machine.decision(at: at(1003.9)) == .giveUp(.stalled))
+    }
+
+    @Test("that being accepted twice breaks the protocol")
+    func acceptedTwice() {
+        var machine = connected(at: 0)
+        #expect(machine.isConnected)
+        let isAcceptedAgain = machine.accepted(at: at(1))
+        #expect(!isAcceptedAgain)
+    }
+
+    @Test("to log one kind of trouble once a minute, with the count since")
+    func throttle() {
+        var throttle = LogThrottle()
+        let lines = (0..<120).map { throttle.record(at: at(Double($0))) }
+        #expect(lines[0] == 1)
+        #expect(lines[60] == 60)
+        #expect(lines.count { $0 != nil } == 2)
+    }
+}

@@ -1,0 +1,151 @@
+// A source against a real broker, against bad payloads and against brokers that misbehave.
+
+import Acquisition
+import Foundation
+import GatewayModel
+import GatewayPlatform
+import Logging
+import MQTTDriver
+import MQTTLink
+import Synchronization
+import TestSupport
+import Testing
+
+/// Keeps every batch that a source delivers.
+private final class Basket: Sendable {
+    private let batches = Mutex<[ReadingBatch]>([])
+    func take(_ batch: ReadingBatch) -> Bool {
+        batches.withLock { $0.append(batch) }
+        return true
+    }
+    var all: [ReadingBatch] { batches.withLock { $0 } }
+    /// The good numbers of one tag, in the order of their delivery.
+    func numbers(of tag: Int) -> [Double] {
+        all.flatMap(\.readings).filter { $0.tag == TagID(tag) && $0.quality.isGood }.compactMap(\.number)
+    }
+    func qualities(of tag: Int) -> [Quality] { all.flatMap(\.readings).filter { $0.tag == TagID(tag) }.map(\.quality) }
+}
+
+@Suite("An MQTT source", .timeLimit(.minutes(3)))
+struct MQTTSourceTests {
+    private let basket = Basket()
+
+    private func source(
+        port: UInt16, host: String = "127.0.0.1", clock: any GatewayClock = SystemClock(), every: Duration? = nil
+    ) -> MQTTSource {
+        func subscription(_ name: String, device: Int, key: String) -> MQTTSubscriptionPlan {
+            MQTTSubscriptionPlan(
+                topic: "plant/\(name)", device: DeviceID(device), name: name, every: every,
+                tags: [MessageDecoderTests.tag(device, key, .real)])
+        }
+        let plan = MQTTSourcePlan(
+            name: "floor", broker: BrokerPlan(host: host, port: port, clientID: "lineside-\(port)"),
+            subscriptions: [subscription("good", device: 0, key: "v"), subscription("bad", device: 1, key: "v")])
+        return MQTTSource(
+            plan: plan, clock: clock, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+            deliver: basket.take)
+    }
+
+    private func isSubscribed(_ source: MQTTSource, port: UInt16) async throws -> Bool {
+        // Connected is not yet subscribed: a message tells.
+        try await eventually {
+            try TestPublisher.publish(port: port, topic: "plant/good", payload: "{\"v\":0}")
+            return !basket.numbers(of: 0).isEmpty
+        }
+    }
+
+    @Test("delivers what is published, by name or address, and comes back when the broker does", arguments: ["localhost", "127.0.0.1"])
+    func reconnects(host: String) async throws {
+        let broker = try TestBroker()
+        let source = source(port: broker.port, host: host)
+        source.start()
+        defer { source.stop() }
+        #expect(try await isSubscribed(source, port: broker.port))
+        for round in 1...2 {
+            if round == 1 { broker.stop() } else { broker.kill() }
+            #expect(await eventually { !source.statistics.isConnected })
+            #expect(source.statistics.lastError != nil)
+            try broker.start()
+            let count = basket.all.count
+            #expect(
+                try await eventually {
+                    try TestPublisher.publish(port: broker.port, topic: "plant/good", payload: "{\"v\":\(round)}")
+                    return basket.all.count > count
+                })
+            #expect(basket.numbers(of: 0).last == Double(round))
+            #expect(source.statistics.isConnected)
+        }
+    }
+
+    @Test("is disturbed by no bad payload: each is counted by its cause, and the next good one arrives")
+    func badPayloads() async throws {
+        let broker = try TestBroker()
+        let source = source(port: broker.port)
+        source.start()
+        defer { source.stop() }
+        #expect(try await isSubscribed(source, port: broker.port))
+        let before = basket.numbers(of: 0).count
+        let huge = "{\"v\":1,\"pad\":\"" + String(repeating: "x", count: 300 * 1024) + "\"}"
+        for payload in ["{\"v\":", "{\"v\":\"12.5\"}", "{\"w\":1}", huge, "v=1"] {
+            try TestPublisher.publish(port: broker.port, topic: "plant/bad", payload: payload)
+            try TestPublisher.publish(port: broker.port, topic: "plant/good", payload: "{\"v\":5}")
+        }
+        #expect(await eventually { basket.numbers(of: 0).count == before + 5 })
+        let statistics = source.statistics
+        #expect(statistics.notJSON == 2)
+        #expect(statistics.typeMismatch == 1)
+        #expect(statistics.missingField == 1)
+        #expect(statistics.tooLarge == 1)
+        #expect(statistics.unknownTopic == 0)
+        #expect(statistics.isConnected, "the link was never lost")
+        #expect(statistics.subscriptions[0].errors == 0)
+        #expect(statistics.subscriptions[1].errors == 5)
+        #expect(statistics.subscriptions[1].messages == 5)
+        #expect(basket.qualities(of: 1) == [.badTypeMismatch, .badDecodingError])
+    }
+
+    @Test("tells once that it cannot be reached, and that a device has fallen silent")
+    func silence() async throws {
+        // FastClock: 5 s of outage pass in half a second, three missed messages of 10 s in three.
+        let broker = try TestBroker()
+        let source = source(port: broker.port, clock: FastClock(), every: .seconds(10))
+        source.start()
+        defer { source.stop() }
+        #expect(try await isSubscribed(source, port: broker.port))
+        #expect(await eventually { basket.qualities(of: 0).last == .uncertainLastUsableValue })
+        #expect(basket.qualities(of: 1).last == .badWaitingForInitialData)
+        broker.kill()
+        #expect(await eventually { basket.qualities(of: 0).last == .badNoCommunication })
+        #expect(basket.qualities(of: 0).count { $0 == .uncertainLastUsableValue } == 1)
+        #expect(basket.qualities(of: 0).count { $0 == .badNoCommunication } == 1)
+    }
+
+    @Test("outlives every broker that misbehaves", arguments: Misbehaviour.allCases)
+    func hostile(misbehaviour: Misbehaviour) async throws {
+        let hostile = HostileBroker(misbehaviour)
+        let source = source(port: hostile.port, clock: FastClock())
+        source.start()
+        defer { source.stop() }
+        #expect(await eventually { hostile.connections >= 2 }, "it tries again")
+        hostile.stop()
+        let broker = try TestBroker(port: hostile.port)
+        #expect(try await isSubscribed(source, port: broker.port))
+        #expect(source.statistics.isConnected)
+    }
+
+    @Test("makes progress at least once a second while nobody answers, and stops at once")
+    func progress() async throws {
+        let hostile = HostileBroker(.silence)
+        defer { hostile.stop() }
+        let clock = SystemClock()
+        let source = source(port: hostile.port, clock: clock)
+        source.start()
+        #expect(await eventually { hostile.connections >= 1 })
+        let seen = source.lastProgress
+        #expect(await eventually(within: 5) { source.lastProgress > seen })
+        let asked = clock.monotonic()
+        source.stop()
+        #expect(clock.monotonic().duration(since: asked) < .seconds(5))
+        #expect(!source.statistics.isConnected)
+    }
+}

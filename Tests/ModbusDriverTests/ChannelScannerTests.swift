@@ -1,0 +1,196 @@
+// A channel in virtual time against a device with every bad habit: no wrong value, the right reason, the rhythm kept.
+
+import Acquisition
+import GatewayModel
+import GatewayPlatform
+import ModbusDriver
+import Simulation
+import Testing
+
+/// A channel of units that read `registers` registers from address 0 each 100 ms. A value tells where it was read.
+private struct Bench {
+    let clock = VirtualClock()
+    let field: SimulatedField
+    var scanner: ChannelScanner<SimulatedStream, VirtualClock>
+    let start: MonotonicTime
+
+    init(units: [UInt8] = [1], registers: Int = 3, requests: Int = 1) {
+        field = SimulatedField(clock: clock)
+        var plans: [ModbusUnitPlan] = []
+        for (index, unit) in units.enumerated() {
+            let tags = (0..<registers).map { index in
+                let address = (index % requests) * 200 + index / requests
+                return tagPlan(
+                    1000 * Int(unit) + address, .holdingRegister, address,
+                    normalisation: NormalisationPlan(kind: .integer))
+            }
+            let scan = ModbusScanPlan(name: "fast", period: .milliseconds(100), tags: tags)
+            plans.append(
+                ModbusUnitPlan(
+                    device: DeviceID(index), name: "unit-\(unit)", unitID: unit, timeout: .milliseconds(30), scans: [scan]))
+        }
+        let plan = ModbusChannelPlan(name: "net", host: "simulated", port: 502, units: plans)
+        scanner = ChannelScanner(plan: plan, stream: field.makeStream(), clock: clock)
+        start = clock.monotonic()
+    }
+
+    /// Runs until `duration` has passed; returns everything that was read.
+    mutating func run(for duration: Duration) -> [Reading] {
+        let end = clock.monotonic().advanced(by: duration)
+        var readings: [Reading] = []
+        while let next = scanner.nextDeadline, next <= end {
+            clock.advance(to: next)
+            readings += scanner.performDueScan().flatMap(\.readings)
+        }
+        clock.advance(to: end)
+        return readings
+    }
+}
+
+/// What the tag's register holds: `100 × unit + address`.
+private func expectedValue(_ tag: TagID) -> Int64 { Int64(tag.index / 1000) * 100 + Int64(tag.index % 1000) }
+
+@Suite("A Modbus channel")
+struct ChannelScannerTests {
+    @Test("Every tag is read once a period, with the time between request and answer")
+    func rhythm() {
+        var bench = Bench(units: [1, 2])
+        let readings = bench.run(for: .seconds(10))
+        #expect(readings.count == 2 * 3 * 100)
+        #expect(readings.allSatisfy { $0.quality == .good && Int64(bitPattern: $0.bits) == expectedValue($0.tag) })
+        #expect(bench.scanner.statistics.units.allSatisfy { $0.overruns == 0 && $0.scans == 100 })
+        // The simulated round trip is 2 ms and every grid point lies on a multiple of 100 ms: the middle is 1 ms later.
+        let ofFirst = readings.filter { $0.tag == TagID(1000) }.map(\.timestamp.nanoseconds)
+        #expect(ofFirst.allSatisfy { $0 % 100_000_000 == 1_000_000 })
+        #expect(zip(ofFirst, ofFirst.dropFirst()).allSatisfy { $1 - $0 == 100_000_000 })
+    }
+
+    @Test(
+        "A bad answer is a bad reading with its reason, and the next good answer is good again",
+        arguments: [
+            (DeviceBehaviour.silent, Quality.badTimeout), (.late(.milliseconds(40)), .badTimeout),
+            (.exception(1), .badNotSupported), (.exception(2), .badConfigurationError),
+            (.exception(4), .badDeviceFailure), (.exception(6), .badResourceUnavailable),
+            (.exception(11), .badNoCommunication), (.wrongByte(index: 1, xor: 1), .badCommunicationError),
+            (.wrongByte(index: 3, xor: 1), .badCommunicationError), (.wrongByte(index: 5, xor: 2), .badCommunicationError),
+            (.wrongByte(index: 6, xor: 3), .badCommunicationError), (.wrongByte(index: 7, xor: 7), .badCommunicationError),
+            (.wrongByte(index: 8, xor: 2), .badCommunicationError), (.truncated(1), .badTimeout),
+            (.truncated(14), .badTimeout), (.previousAnswer, .badCommunicationError),
+            (.garbage([]), .badTimeout), (.garbage(Array(repeating: 0xFF, count: 300)), .badCommunicationError),
+        ])
+    func badAnswers(behaviour: DeviceBehaviour, quality: Quality) {
+        var bench = Bench()
+        // The fourth request (number 3) goes wrong.
+        bench.field.behave { request, _ in request == 3 ? behaviour : .answer }
+        let readings = bench.run(for: .seconds(1))
+        let ofFirst = readings.filter { $0.tag == TagID(1000) }
+        #expect(ofFirst.map(\.quality) == [.good, .good, .good, quality] + Array(repeating: .good, count: 6))
+        #expect(readings.allSatisfy { $0.kind == .none || Int64(bitPattern: $0.bits) == expectedValue($0.tag) })
+        #expect(bench.scanner.statistics.units[0].errors == 1)
+        #expect(bench.scanner.statistics.units[0].overruns == 0)
+    }
+
+    @Test("An answer in pieces is an answer", arguments: [1, 3, 8, 9, 14])
+    func pieces(size: Int) {
+        var bench = Bench()
+        bench.field.behave { _, _ in .split(size) }
+        #expect(bench.run(for: .seconds(1)).count { $0.quality == .good } == 30)
+    }
+
+    @Test("An answer that comes twice is never the answer of the next request")
+    func doubled() {
+        var bench = Bench(registers: 4, requests: 2)
+        bench.field.behave { _, _ in .doubled }
+        let readings = bench.run(for: .seconds(5))
+        #expect(readings.count { $0.quality == .good } > 0)
+        #expect(readings.allSatisfy { $0.kind == .none || Int64(bitPattern: $0.bits) == expectedValue($0.tag) })
+    }
+
+    @Test("A device that drops idle connections gives no bad reading")
+    func idleClose() {
+        var bench = Bench()
+        bench.field.behave { request, _ in request % 4 == 3 ? .closes : .answer }
+        let readings = bench.run(for: .seconds(3))
+        #expect(readings.count == 90 && readings.allSatisfy(\.quality.isGood))
+        #expect(bench.scanner.statistics.connections > 5)
+    }
+
+    @Test("A silent unit costs its neighbours one time-out per back-off step, not one per scan")
+    func silentNeighbour() {
+        var bench = Bench(units: [1, 2])
+        bench.field.behave { _, unit in unit == 1 ? .silent : .answer }
+        let readings = bench.run(for: .seconds(60))
+        let neighbour = readings.filter { $0.tag.index >= 2000 }
+        #expect(neighbour.count == 600 * 3 && neighbour.allSatisfy(\.quality.isGood))
+        let silent = bench.scanner.statistics.units[0]
+        #expect(silent.timeouts <= 9, "\(silent.timeouts) time-outs in a minute")
+        #expect(bench.scanner.statistics.units.allSatisfy { $0.overruns == 0 })
+        let first = readings.filter { $0.tag == TagID(1000) }.map(\.quality)
+        #expect(first.first == .badTimeout)
+        #expect(first.allSatisfy { $0.isBad })
+    }
+
+    @Test("A unit that comes back is read again at the next step")
+    func comesBack() {
+        var bench = Bench()
+        bench.field.behave { _, _ in .silent }
+        _ = bench.run(for: .seconds(20))
+        bench.field.behave { _, _ in .answer }
+        let readings = bench.run(for: .seconds(31))
+        #expect(readings.last?.quality == .good)
+        #expect(bench.scanner.statistics.units[0].lastError == nil)
+    }
+
+    @Test("A channel that cannot be connected says so for every tag and tries again with a pause")
+    func unreachable() {
+        var bench = Bench(units: [1, 2])
+        bench.field.behave { _, _ in .refusesConnection }
+        let readings = bench.run(for: .seconds(60))
+        #expect(Set(readings.map(\.tag)).count == 6)
+        #expect(readings.allSatisfy { $0.quality == .badNoCommunication })
+        #expect(bench.field.connections == 0)
+        bench.field.behave { _, _ in .answer }
+        #expect(bench.run(for: .seconds(41)).last?.quality == .good)
+    }
+
+    @Test("An exception on one request leaves the others of the scan good, and the connection open")
+    func exceptionOnOne() {
+        var bench = Bench(registers: 2, requests: 2)
+        bench.field.behave { request, _ in request % 2 == 0 ? .exception(2) : .answer }
+        let readings = bench.run(for: .seconds(1))
+        let (refused, good) = (readings.filter { $0.tag == TagID(1000) }, readings.filter { $0.tag == TagID(1200) })
+        #expect(refused.map(\.quality) == [.badConfigurationError])
+        #expect(good.count == 10 && good.allSatisfy(\.quality.isGood))
+        #expect(bench.field.connections == 1)
+    }
+
+    @Test("Whatever a device does, no wrong value gets out and the channel goes on", arguments: 0..<60)
+    func chaos(seed: UInt64) {
+        var bench = Bench(units: [1, 7], registers: 6, requests: 2)
+        bench.field.behave { request, _ in
+            var random = SeededGenerator(seed: seed << 20 | UInt64(request))
+            switch Int.random(in: 0..<16, using: &random) {
+            case 0: return .silent
+            case 1: return .late(.milliseconds(Int.random(in: 0...400, using: &random)))
+            case 2: return .exception(UInt8.random(in: 1...11, using: &random))
+            case 3: return .closes
+            case 4: return .doubled
+            case 5: return .split(Int.random(in: 1...20, using: &random))
+            case 6: return .wrongByte(index: Int.random(in: 0...8, using: &random), xor: .random(in: 1...255, using: &random))
+            case 7: return .truncated(Int.random(in: 0...14, using: &random))
+            case 8: return .previousAnswer
+            case 9: return .garbage((0..<Int.random(in: 1...400, using: &random)).map { _ in random.next8() })
+            default: return .answer
+            }
+        }
+        let readings = bench.run(for: .seconds(30))
+        #expect(readings.allSatisfy { $0.kind == .none ? $0.quality.isBad : Int64(bitPattern: $0.bits) == expectedValue($0.tag) })
+        bench.field.behave { _, _ in .answer }
+        let after = bench.run(for: .seconds(45))
+        #expect(after.suffix(6).allSatisfy { $0.quality.isGood })
+    }
+}
+
+extension SeededGenerator {
+    fileprivate mutating func next8() -> UInt8 { UInt8(truncatingIfNeeded: next()) }
+}
