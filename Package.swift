@@ -61,6 +61,7 @@ let package = Package(
             [
                 "GatewayModel", "Rules", "History", logging, lifecycle,
                 .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "NIOCore", package: "swift-nio"),
             ],
             resources: [.embedInCode("Page")]),
@@ -106,12 +107,14 @@ let package = Package(
             ["GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "Simulation", logging]),
         tests(
             "MQTTDriverTests",
-            ["GatewayModel", "GatewayPlatform", "Acquisition", "MQTTLink", "MQTTDriver"]),
-        tests("JournalTests", ["GatewayModel", "GatewayPlatform", "Journal", "Simulation"]),
+            ["GatewayModel", "GatewayPlatform", "Acquisition", "MQTTLink", "MQTTDriver", "TestSupport", logging]),
+        tests("JournalTests", ["GatewayModel", "GatewayPlatform", "Journal", "Simulation", logging]),
         tests("HistoryTests", ["GatewayModel", "History"]),
         tests("RulesTests", ["GatewayModel", "Rules"]),
-        tests("UpstreamTests", ["GatewayModel", "GatewayPlatform", "Journal", "MQTTLink", "Upstream", "Simulation"]),
-        tests("DashboardTests", ["GatewayModel", "Rules", "History", "Dashboard"]),
+        tests(
+            "UpstreamTests",
+            ["GatewayModel", "GatewayPlatform", "Journal", "MQTTLink", "Upstream", "TestSupport", logging]),
+        tests("DashboardTests", ["GatewayModel", "Rules", "History", "Dashboard", logging, lifecycle]),
         tests(
             "GatewayConfigurationTests",
             [

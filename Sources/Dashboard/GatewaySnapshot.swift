@@ -75,7 +75,7 @@ package struct SinkState: Equatable, Sendable {
     package var name: String
     package var url: String
     package var isConnected = false
-    /// Records sent, resent ones included, and records acknowledged.
+    /// Messages sent, resent ones included, and messages acknowledged.
     package var sent = 0
     package var acknowledged = 0
     package var inFlight = 0

@@ -118,6 +118,8 @@ package final class GatewayRuntime: Sendable {
         for (name, sink) in running where sink.plan != wanted[name] {
             sink.stop(drainFor: .zero)
             running[name] = nil
+            // A sink that only changed goes on from its cursor; one that is gone must not hold its backlog for ever.
+            if wanted[name] == nil { journal.forget(sink: name) }
         }
         for (name, plan) in wanted where running[name] == nil {
             let sink = MQTTSink(plan: plan, journal: journal, clock: SystemClock(), logger: logger)

@@ -59,7 +59,8 @@ package final class Journal: Sendable {
         if trouble == nil { writer.beginSegment(now: began) }
         if trouble != nil || writer.mode != .writing {
             // Nothing durable says that numbers are given out, so they are given out under another name.
-            log.report.trouble = trouble.map { "\($0)" }
+            log.report.trouble =
+                trouble.map { "\($0)" }
                 ?? memory.withLock { $0.statistics.ramOnlyTrouble } ?? "no slot can be written"
             log.stream = Self.newStream()
             start = LogMemory(
@@ -81,6 +82,8 @@ package final class Journal: Sendable {
         self.clock = clock
         self.memory = memory
         self.writer = Mutex(writer)
+        // Until the thread's first round: the watchdog counts from here.
+        memory.withLock { $0.statistics.lastProgress = clock.monotonic() }
         logger.log(level: log.report.trouble == nil ? .info : .error, "\(log.report.sentence)")
     }
 
@@ -126,7 +129,8 @@ package final class Journal: Sendable {
     /// Takes in a transition; from the pipeline's thread only. Waits like the other.
     @discardableResult
     package func append(_ transition: AlarmTransition) -> SequenceNumber {
-        let number = admit(count: 1, bytes: FrameHeader.byteCount + 8 * FormatBounds.alarmTextBytes) { bytes, _, first in
+        let number = admit(count: 1, bytes: FrameHeader.byteCount + 8 * FormatBounds.alarmTextBytes) {
+            bytes, _, first in
             AlarmFrame.append(transition, sequence: first, isRestated: false, to: &bytes)
         }
         memory.withLock { $0.standing[transition.alarm] = transition.state == .active ? transition : nil }
@@ -214,7 +218,8 @@ package final class Journal: Sendable {
         writer.withLock { $0.work(now: now) }
         let (next, wasWaiting) = memory.withLock { memory in
             // Once a second, so that the watchdog sees the thread.
-            let next = min(memory.nextDue(window: plan.commitWindow) ?? .init(nanoseconds: .max), now.advanced(by: .seconds(1)))
+            let next = min(
+                memory.nextDue(window: plan.commitWindow) ?? .init(nanoseconds: .max), now.advanced(by: .seconds(1)))
             memory.nextWake = next
             defer { memory.isAppenderWaiting = false }
             return (next, memory.isAppenderWaiting)

@@ -15,12 +15,13 @@ package struct JSONPath: Equatable, Sendable, CustomStringConvertible {
     package init(steps: [Step]) { self.steps = steps }
 
     package var description: String {
-        "$" + steps.map { step in
-            switch step {
-            case .key(let key): ".\(key)"
-            case .index(let index): "[\(index)]"
-            }
-        }.joined()
+        "$"
+            + steps.map { step in
+                switch step {
+                case .key(let key): ".\(key)"
+                case .index(let index): "[\(index)]"
+                }
+            }.joined()
     }
 }
 

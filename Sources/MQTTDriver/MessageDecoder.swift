@@ -65,7 +65,8 @@ package struct MessageDecoder: Sendable {
     package mutating func unreachable(at timestamp: Timestamp) -> ReadingBatch {
         var batch = ReadingBatch(device: plan.device)
         for index in tags.indices {
-            guard let reading = tags[index].normaliser.unreadable(.badNoCommunication, tag: tags[index].id, at: timestamp)
+            guard
+                let reading = tags[index].normaliser.unreadable(.badNoCommunication, tag: tags[index].id, at: timestamp)
             else { continue }
             tags[index].last = reading
             batch.readings.append(reading)
@@ -118,7 +119,8 @@ package struct MessageDecoder: Sendable {
         case (.text(let text, let isUnescaped), .text):
             let slice =
                 isUnescaped
-                ? reader.unescaped[text] : bytes[range.lowerBound + text.lowerBound..<range.lowerBound + text.upperBound]
+                ? reader.unescaped[text]
+                : bytes[range.lowerBound + text.lowerBound..<range.lowerBound + text.upperBound]
             return tags[index].normaliser.text(slice, tag: tag, at: timestamp, into: &batch)
         default:
             outcome.typeMismatches += 1

@@ -39,7 +39,8 @@ final class CallbackInbox {
 
     func published(_ messageID: Int32, reason: Int32) {
         // PUBACK with a reason of 0x80 or more is a refusal that looks like success to the older callback.
-        append(reason < 0x80 ? .acknowledged(messageID) : .refused(messageID, reason: UInt8(truncatingIfNeeded: reason)))
+        append(
+            reason < 0x80 ? .acknowledged(messageID) : .refused(messageID, reason: UInt8(truncatingIfNeeded: reason)))
     }
 
     func subscribed(_ messageID: Int32, granted: UnsafeBufferPointer<Int32>) {
@@ -49,7 +50,8 @@ final class CallbackInbox {
     /// Copies the message; its memory lives only during the callback.
     ///
     /// libmosquitto acknowledges a QoS 1 message to the broker when this returns, before its readings are in the
-    /// journal: a crash in the second between loses it. Persisting before acknowledging is a later issue.
+    /// journal: a crash in the second between loses it. Acknowledging only what is in the journal comes with a later
+    /// version.
     func received(topic: UnsafePointer<CChar>, payload: UnsafeRawBufferPointer, qos: Int32, isRetained: Bool) {
         let topicStart = events.bytes.count
         var end = unsafe topic

@@ -25,7 +25,7 @@ package struct LinkStateMachine: Equatable, Sendable {
 
     /// A broker on a bad radio link needs 1 to 3 s (three SYNs); a black hole must not hold us longer than this.
     package static let connectLimit = Duration.seconds(8)
-    /// First and longest pause (c-libraries.md: the pattern that survives).
+    /// First and longest pause.
     package static let pauses = (first: Duration.milliseconds(200), longest: Duration.seconds(30))
 
     package let stallLimit: Duration

@@ -8,7 +8,8 @@ internal import Glibc
 /// One `struct mosquitto` that lives from `connect_async` to the first error.
 ///
 /// Noncopyable: one owner, one thread, and the owner's end is the client's. It never reconnects, because one broken
-/// packet leaves a client of libmosquitto 2.0.11 in a state that it does not come out of (c-libraries.md).
+/// packet leaves a client of libmosquitto 2.0.11 in a state that it does not come out of (measured;
+/// Documentation/Decisions/0003).
 @safe
 struct MosquittoClient: ~Copyable {
     private let client: OpaquePointer
@@ -104,7 +105,9 @@ struct MosquittoClient: ~Copyable {
         unsafe mosquitto_connect_callback_set(client) { _, context, code in
             unsafe CallbackInbox.of(context).connectionAnswered(code)
         }
-        unsafe mosquitto_disconnect_callback_set(client) { _, context, _ in unsafe CallbackInbox.of(context).disconnected() }
+        unsafe mosquitto_disconnect_callback_set(client) { _, context, _ in
+            unsafe CallbackInbox.of(context).disconnected()
+        }
         unsafe mosquitto_publish_v5_callback_set(client) { _, context, messageID, reason, _ in
             unsafe CallbackInbox.of(context).published(messageID, reason: reason)
         }

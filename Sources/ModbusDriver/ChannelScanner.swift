@@ -17,6 +17,8 @@ package struct ChannelScanner<Stream: FieldStream, Clock: GatewayClock>: Sendabl
     /// Which unit of the plan each scan belongs to.
     private var unitOfScan: [Int] = []
     private var silence: [BackOff]
+    /// When the last exchange with each unit ended: its `limits.pause` counts from there.
+    private var lastAnswer: [MonotonicTime]
     private var link = BackOff(first: .milliseconds(500), cap: .seconds(10))
     private var jitter = SystemRandomNumberGenerator()
     package private(set) var statistics: ChannelStatistics
@@ -32,6 +34,7 @@ package struct ChannelScanner<Stream: FieldStream, Clock: GatewayClock>: Sendabl
         statistics = ChannelStatistics(plan: plan, now: now)
         // One lost answer is chance; after two the unit is asked once per step.
         silence = plan.units.map { _ in BackOff(first: .seconds(1), cap: .seconds(30), tolerated: 1) }
+        lastAnswer = plan.units.map { _ in MonotonicTime(nanoseconds: 0) }
         for (index, unit) in plan.units.enumerated() {
             for scan in unit.scans {
                 scans.append(UnitScan(unit: unit, scan: scan, startingAt: now.nanoseconds))
@@ -117,6 +120,8 @@ package struct ChannelScanner<Stream: FieldStream, Clock: GatewayClock>: Sendabl
     private mutating func exchange(
         _ request: ReadRequest, _ unit: ModbusUnitPlan, _ unitIndex: Int
     ) throws(ModbusError) -> Timestamp {
+        if unit.limits.pause > .zero { connection.rest(until: lastAnswer[unitIndex].advanced(by: unit.limits.pause)) }
+        defer { lastAnswer[unitIndex] = clock.monotonic() }
         statistics.units[unitIndex].requests += 1
         let sent = clock.monotonic()
         do throws(ModbusError) {

@@ -14,4 +14,6 @@ package protocol FieldStream: Sendable {
     /// True when bytes lie ready that nobody has asked for.
     mutating func hasUnaskedBytes() -> Bool
     mutating func close()
+    /// Keeps silent until `moment`: some devices need a pause between an answer and the next request.
+    mutating func rest(until moment: MonotonicTime)
 }

@@ -28,6 +28,7 @@ package struct ModbusConnection<Stream: FieldStream>: Sendable {
         try stream.open(deadline: deadline)
     }
     package mutating func close() { stream.close() }
+    package mutating func rest(until moment: MonotonicTime) { stream.rest(until: moment) }
 
     /// True when a connection that worked before was found closed: many devices drop idle clients, and that is no
     /// reason for a bad reading.

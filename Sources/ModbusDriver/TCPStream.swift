@@ -81,6 +81,13 @@ package final class TCPStream: FieldStream, @unchecked Sendable {
         return unsafe recv(socket, &byte, 1, Int32(MSG_DONTWAIT) | Int32(MSG_PEEK)) > 0
     }
 
+    package func rest(until moment: MonotonicTime) {
+        let left = moment.duration(since: clock.monotonic()).nanoseconds
+        guard left > 0 else { return }
+        var time = timespec(tv_sec: Int(left / 1_000_000_000), tv_nsec: Int(left % 1_000_000_000))
+        unsafe nanosleep(&time, nil)
+    }
+
     package func close() {
         guard let context = unsafe context else { return }
         unsafe modbus_close(context)

@@ -22,6 +22,14 @@ enum Change: Sendable {
     case rename(String, String)
     case remove(String)
     case syncDirectory
+
+    /// The file whose bytes it concerns.
+    var file: Int? {
+        switch self {
+        case .write(let file, _, _), .sync(let file), .failedSync(let file): file
+        case .create, .rename, .remove, .syncDirectory: nil
+        }
+    }
 }
 
 /// One file: what a reader sees, what is safe, and the sectors that differ or may differ.

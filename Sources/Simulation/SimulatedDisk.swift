@@ -54,6 +54,8 @@ package final class SimulatedDisk: Disk {
     }
     /// How many changes are recorded: writes, syncs, created, renamed and removed names.
     package var changes: Int { state.withLock { $0.changes.count } }
+    /// Writes and syncs of a file after one of its own had failed: nobody may trust it then.
+    package var callsAfterFailure: Int { state.withLock { $0.callsAfterFailure } }
     package var freeSpace: Int64 {
         get { state.withLock { $0.freeBytes } }
         set { state.withLock { $0.freeBytes = newValue } }
@@ -127,8 +129,12 @@ package final class SimulatedDisk: Disk {
         _ body: (inout SimulatedDiskState, inout SeededGenerator) -> Result
     ) throws(DiskError) -> Result {
         let (result, code): (Result?, Int32) = state.withLock { state in
+            if let file = partly?.file, state.failedFiles.contains(file) { state.callsAfterFailure += 1 }
             if let code = state.failure(of: operation) {
-                if let partly { _ = state.record(partly) }
+                if let partly {
+                    state.record(partly)
+                    if let file = partly.file { state.failedFiles.insert(file) }
+                }
                 return (nil, code)
             }
             var generator = state.generator
@@ -188,6 +194,8 @@ private struct SimulatedDiskState {
     var origin = DiskContent()
     var changes: [Change] = []
     var calls: [SimulatedDisk.Operation: Int] = [:]
+    var failedFiles: Set<Int> = []
+    var callsAfterFailure = 0
     var fault: (plan: SimulatedDisk.Fault, seen: Int)?
     var freeBytes: Int64
     var generator = SeededGenerator(seed: 1)

@@ -48,7 +48,7 @@ package final class SimulatedField: Sendable {
         var roundTrip = Duration.milliseconds(2)
     }
     private let state = Mutex(State())
-    private let clock: VirtualClock
+    fileprivate let clock: VirtualClock
 
     package init(clock: VirtualClock) { self.clock = clock }
 
@@ -189,4 +189,5 @@ package struct SimulatedStream: FieldStream {
     }
     package mutating func hasUnaskedBytes() -> Bool { field.hasArrived() }
     package mutating func close() { connection = nil }
+    package mutating func rest(until moment: MonotonicTime) { field.clock.advance(to: moment) }
 }

@@ -14,47 +14,48 @@ struct JSONBytes {
     mutating func reserve(_ capacity: Int) { bytes.reserveCapacity(capacity) }
 
     mutating func raw(_ other: JSONBytes) { bytes.append(contentsOf: other.bytes) }
-    mutating func raw(_ range: Range<Int>, of other: [UInt8]) { bytes.append(contentsOf: other[range]) }
+    /// A part of other bytes, copied as one piece of memory.
+    mutating func raw(_ range: Range<Int>, of other: Span<UInt8>) {
+        unsafe other.extracting(range).withUnsafeBufferPointer { unsafe bytes.append(contentsOf: $0) }
+    }
     mutating func raw(_ text: StaticString) {
         unsafe bytes.append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     }
 
-    mutating func integer(_ value: Int64) {
-        if value < 0 { bytes.append(UInt8(ascii: "-")) }
-        unsigned(value.magnitude)
-    }
-
-    mutating func unsigned(_ value: UInt64) {
-        let start = bytes.count
-        var rest = value
-        repeat {
-            let (quotient, digit) = rest.quotientAndRemainder(dividingBy: 10)
-            bytes.append(UInt8(ascii: "0") + UInt8(digit))
-            rest = quotient
-        } while rest > 0
-        // Digits came out last first.
-        var (low, high) = (start, bytes.count - 1)
-        while low < high {
-            bytes.swapAt(low, high)
-            low += 1
-            high -= 1
-        }
-    }
+    mutating func integer(_ value: Int64) { digits(value.magnitude, places: 0, isNegative: value < 0) }
+    mutating func unsigned(_ value: UInt64) { digits(value, places: 0, isNegative: false) }
 
     /// `value` / 10^`places`, without trailing zeros: 1250 with 3 places is `1.25`.
     mutating func decimal(_ value: Int64, places: Int) {
-        if value < 0 { bytes.append(UInt8(ascii: "-")) }
-        let (whole, fraction) = value.magnitude.quotientAndRemainder(dividingBy: Self.powers[places])
-        unsigned(whole)
-        guard fraction > 0 else { return }
-        bytes.append(UInt8(ascii: "."))
-        var (rest, left) = (fraction, places)
-        while rest > 0 {
+        digits(value.magnitude, places: places, isNegative: value < 0)
+    }
+
+    /// Digits come out last first, so they are laid from the end of a small piece of stack and copied once.
+    private mutating func digits(_ value: UInt64, places: Int, isNegative: Bool) {
+        // 20 digits, a zero before the point, the point, a sign.
+        var laid = InlineArray<24, UInt8>(repeating: 0)
+        var start = 24
+        var (rest, left, hasFraction) = (value, places, false)
+        while rest > 0 || left >= 0 {
+            let (quotient, digit) = rest.quotientAndRemainder(dividingBy: 10)
+            rest = quotient
+            // Zeros at the end of the fraction say nothing.
+            if left <= 0 || digit > 0 || hasFraction {
+                if left > 0 { hasFraction = true }
+                if left == 0 && hasFraction {
+                    start -= 1
+                    laid[start] = UInt8(ascii: ".")
+                }
+                start -= 1
+                laid[start] = UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: digit)
+            }
             left -= 1
-            let (digit, remainder) = rest.quotientAndRemainder(dividingBy: Self.powers[left])
-            bytes.append(UInt8(ascii: "0") + UInt8(digit))
-            rest = remainder
         }
+        if isNegative {
+            start -= 1
+            laid[start] = UInt8(ascii: "-")
+        }
+        raw(start..<24, of: laid.span)
     }
 
     /// The shortest text that reads back as `value`; false and nothing written when it is not finite.
@@ -63,10 +64,13 @@ struct JSONBytes {
         // A decimal m / 10^n with m < 2^53 reads back as the nearest Double to m / 10^n, which is what one division
         // gives: so if the division gives `value`, the text is right. Most values of machines have few decimals.
         if value.magnitude < 1e9 {
+            var power = 1.0
             for places in 0...4 {
-                let power = Self.realPowers[places]
                 let scaled = (value * power).rounded()
-                guard scaled / power == value else { continue }
+                guard scaled / power == value else {
+                    power *= 10
+                    continue
+                }
                 // -0 keeps its sign below, like every other number that integers don't know.
                 if scaled == 0 && value.sign == .minus { break }
                 decimal(Int64(scaled), places: places)
@@ -111,6 +115,4 @@ struct JSONBytes {
         digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
     }
 
-    private static let powers: [UInt64] = [1, 10, 100, 1000, 10_000, 100_000, 1_000_000]
-    private static let realPowers: [Double] = [1, 10, 100, 1000, 10_000]
 }

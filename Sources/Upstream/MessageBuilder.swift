@@ -101,7 +101,9 @@ struct MessageBuilder {
         of chunk: JournalChunk, device: DeviceID, from first: SequenceNumber
     ) -> OutgoingMessage {
         guard prepared?.isKnown(device) == true, var prepared = prepared.take() else {
-            guard case .readings(let start, let batch) = chunk.records[index] else { preconditionFailure("BUG: no batch") }
+            guard case .readings(let start, let batch) = chunk.records[index] else {
+                preconditionFailure("BUG: no batch")
+            }
             (index, offset) = (index + 1, 0)
             return OutgoingMessage(
                 topic: "", isRetained: false, next: start.advanced(by: batch.readings.count), readings: 0,
@@ -119,8 +121,7 @@ struct MessageBuilder {
             while offset < batch.readings.count {
                 let before = body.count
                 let reading = batch.readings[offset]
-                if count > 0 { body.raw(",") }
-                encode(reading, of: batch, sharing: time, &prepared)
+                encode(reading, of: batch, sharing: time, isFirst: count == 0, &prepared)
                 if count > 0 && body.count > room {
                     body.truncate(to: before)
                     break fill
@@ -137,7 +138,7 @@ struct MessageBuilder {
         buffer.unsigned(first.value)
         buffer.raw(",\"count\":")
         buffer.integer(Int64(count))
-        buffer.raw(head.head, of: prepared.bytes)
+        buffer.raw(head.head, of: prepared.bytes.span)
         buffer.time(time ?? Timestamp(nanoseconds: 0))
         buffer.raw(",\"readings\":[")
         buffer.raw(body)
@@ -147,15 +148,17 @@ struct MessageBuilder {
     }
 
     private mutating func encode(
-        _ reading: Reading, of batch: ReadingBatch, sharing time: Timestamp?, _ prepared: inout PreparedTags
+        _ reading: Reading, of batch: ReadingBatch, sharing time: Timestamp?, isFirst: Bool,
+        _ prepared: inout PreparedTags
     ) {
         var quality = reading.quality
         guard prepared.isKnown(reading.tag) else {
             // A number must stand at its place in the sequence, even if nobody knows any more what it was.
+            if !isFirst { body.raw(",") }
             return body.raw("{\"n\":null,\"v\":null,\"q\":\"BadConfigurationError\"}")
         }
         let tag = prepared.prepare(reading.tag)
-        body.raw(tag.head, of: prepared.bytes)
+        body.raw(tag.head.dropFirst(isFirst ? 1 : 0), of: prepared.bytes.span)
         switch reading.kind {
         case .none: body.raw("null")
         case .boolean: body.raw(reading.bits == 0 ? "false" : "true")
@@ -168,12 +171,14 @@ struct MessageBuilder {
                 if !quality.isBad { quality = .badDecodingError }
             }
         }
-        body.raw(tag.unit, of: prepared.bytes)
+        let isShared = time == nil || time == reading.timestamp
+        if quality.isGood && isShared { return body.raw(tag.tail, of: prepared.bytes.span) }
+        body.raw(tag.tail.dropLast(), of: prepared.bytes.span)
         if !quality.isGood {
             body.raw(",\"q\":")
             body.string(quality.name.utf8)
         }
-        if let time, time != reading.timestamp {
+        if !isShared {
             body.raw(",\"t\":")
             body.time(reading.timestamp)
         }

@@ -8,10 +8,10 @@ internal import Journal
 /// Owned by the sink's encoder. One dictionary at a time: sinks read the log in order, and a reload is rare.
 struct PreparedTags {
     struct Tag {
-        /// `{"n":"current_l1","v":`
+        /// `,{"n":"current_l1","v":`; the first of a message goes without the comma.
         var head = 0..<0
-        /// `,"u":"A"`, or nothing.
-        var unit = 0..<0
+        /// `,"u":"A"}`, or only the brace; what is more to say goes before that.
+        var tail = 0..<0
     }
     struct Device {
         var topic = ""
@@ -43,16 +43,17 @@ struct PreparedTags {
         if !tags[index].head.isEmpty { return tags[index] }
         let descriptor = dictionary.table[tag]
         let start = arena.count
-        arena.raw("{\"n\":")
+        arena.raw(",{\"n\":")
         arena.string(descriptor.name.utf8)
         arena.raw(",\"v\":")
         tags[index].head = start..<arena.count
-        let unitStart = arena.count
+        let tailStart = arena.count
         if !descriptor.unit.isEmpty {
             arena.raw(",\"u\":")
             arena.string(descriptor.unit.utf8)
         }
-        tags[index].unit = unitStart..<arena.count
+        arena.raw("}")
+        tags[index].tail = tailStart..<arena.count
         return tags[index]
     }
 

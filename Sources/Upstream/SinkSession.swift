@@ -20,13 +20,16 @@ struct SinkSession: ~Copyable {
     private(set) var statistics: MQTTSinkStatistics
     /// The journal may hold more than was read.
     private var isBehind = true
+    private var lastRead = MonotonicTime(nanoseconds: 0)
     /// The cursor as the journal knows it.
     private var told: SequenceNumber
     private var linkLog = LogThrottle()
     private var poisonLog = LogThrottle()
 
-    /// One read of the journal: about what fills a window of small batches, so that the log is read once per window.
-    private static let chunk = (records: 256, bytes: 256 * 1024)
+    /// Readings and bytes of one read of the journal: many windows of small batches, or a few large payloads.
+    private static let chunk = (records: 4096, bytes: 256 * 1024)
+    /// An idle sink looks again after this: the journal may have failed to read what it will read the next time.
+    private static let idleLimit = Duration.seconds(1)
 
     init(plan: MQTTSinkPlan, journal: Journal, clock: any GatewayClock, logger: Logger) {
         self.plan = plan
@@ -48,7 +51,8 @@ struct SinkSession: ~Copyable {
     /// Fills the window, waits for the broker, the bell or `timeout`, and takes what the broker said.
     mutating func turn(bell: WakeUp, timeout: Duration) {
         fill()
-        if link.turn(bell: bell, timeout: timeout) { isBehind = true }
+        let isRung = link.turn(bell: bell, timeout: timeout)
+        if isRung || clock.monotonic().duration(since: lastRead) >= Self.idleLimit { isBehind = true }
         link.takeEvents(into: &events)
         for event in events.list { handle(event) }
         moveCursor()
@@ -94,6 +98,7 @@ struct SinkSession: ~Copyable {
     /// Takes the next chunk of the log. Returns false when there is nothing more to send now.
     private mutating func read() -> Bool {
         while isBehind {
+            lastRead = clock.monotonic()
             let position = window.position
             let chunk = journal.read(from: position, maxRecords: Self.chunk.records, maxBytes: Self.chunk.bytes)
             builder.load(chunk, from: position)

@@ -26,13 +26,14 @@ package struct SinkTopics: Sendable {
 
     package func alarm(_ alarm: String) -> String { "\(alarms)/\(Self.sanitised(alarm))" }
 
-    /// `+` and `#` are wildcards, `$` begins a broker's own topics, some brokers refuse spaces (MQTT 3.1.1, 4.7;
-    /// c-libraries.md), and control characters are nowhere welcome.
+    /// `+` and `#` are wildcards, `$` begins a broker's own topics, some brokers refuse spaces (MQTT 3.1.1, 4.7),
+    /// and control characters are nowhere welcome.
     package static func sanitised(_ topic: String) -> String {
         String(
             String.UnicodeScalarView(
                 topic.unicodeScalars.map { scalar in
-                    "+#$ ".unicodeScalars.contains(scalar) || scalar.properties.generalCategory == .control ? "_" : scalar
+                    "+#$ ".unicodeScalars.contains(scalar) || scalar.properties.generalCategory == .control
+                        ? "_" : scalar
                 }))
     }
 }

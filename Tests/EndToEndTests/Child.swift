@@ -3,44 +3,86 @@
 import Foundation
 import Synchronization
 
+/// Why a program could not be started.
+struct SpawnError: Error, CustomStringConvertible {
+    let description: String
+}
+
 /// A running program. Its output goes to a file, so that no pipe can fill and stop it.
 final class Child: Sendable {
-    private let process: Mutex<Process>
-    let name: String
+    let pid: pid_t
     let outputFile: URL
+    /// The exit code, or the negative number of the signal that ended it; nil while it runs.
+    private let ended = Mutex<Int32?>(nil)
 
     init(_ program: String, _ arguments: [String], name: String, in folder: URL, environment: [String: String] = [:]) throws
     {
-        self.name = name
         outputFile = folder.appending(path: "\(name)-\(UInt32.random(in: 0 ..< .max)).log")
-        FileManager.default.createFile(atPath: outputFile.path(), contents: nil)
-        let output = try FileHandle(forWritingTo: outputFile)
-        let process = Process()
-        process.executableURL = URL(filePath: program)
-        process.arguments = arguments
-        process.environment = ProcessInfo.processInfo.environment.merging(environment) { _, new in new }
-        process.standardOutput = output
-        process.standardError = output
-        try process.run()
-        self.process = Mutex(process)
+        pid = try Self.spawn(
+            program, arguments, ProcessInfo.processInfo.environment.merging(environment) { _, new in new },
+            output: outputFile.path())
     }
 
-    deinit { kill(SIGKILL) }
+    deinit {
+        kill(SIGKILL)
+        if exitCode == nil {
+            var status: Int32 = 0
+            unsafe waitpid(pid, &status, 0)
+        }
+    }
 
-    var pid: Int32 { process.withLock(\.processIdentifier) }
-    var isRunning: Bool { process.withLock(\.isRunning) }
     var output: String { (try? String(contentsOf: outputFile, encoding: .utf8)) ?? "" }
+    var isRunning: Bool { exitCode == nil }
+
+    /// Nil while it runs.
+    var exitCode: Int32? {
+        ended.withLock { ended in
+            var status: Int32 = 0
+            if ended == nil, unsafe waitpid(pid, &status, WNOHANG) == pid {
+                ended = status & 0x7F == 0 ? status >> 8 & 0xFF : -(status & 0x7F)
+            }
+            return ended
+        }
+    }
 
     func kill(_ signal: Int32) {
-        process.withLock { process in
-            if process.isRunning { _ = Foundation.kill(process.processIdentifier, signal) }
-        }
+        if isRunning { _ = Foundation.kill(pid, signal) }
     }
 
     /// Waits until the program has ended; nil when it hasn't within `seconds`.
     func exitCode(within seconds: Double) async -> Int32? {
-        await eventually(within: seconds) { !self.isRunning }
-            ? process.withLock { $0.terminationReason == .exit ? $0.terminationStatus : -$0.terminationStatus } : nil
+        await eventually(within: seconds) { !isRunning }
+        return exitCode
+    }
+
+    /// Threads of a pool have signals blocked, and a child would inherit that (Foundation's Process lets it): a broker
+    /// could not be stopped politely. So the mask is cleared.
+    private static func spawn(
+        _ program: String, _ arguments: [String], _ environment: [String: String], output: String
+    ) throws -> pid_t {
+        var actions = unsafe posix_spawn_file_actions_t()
+        unsafe posix_spawn_file_actions_init(&actions)
+        defer { unsafe posix_spawn_file_actions_destroy(&actions) }
+        unsafe posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+        unsafe posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY | O_CREAT | O_APPEND, 0o600)
+        unsafe posix_spawn_file_actions_adddup2(&actions, 1, 2)
+        for descriptor in Int32(3)..<256 { unsafe posix_spawn_file_actions_addclose(&actions, descriptor) }
+        var attributes = posix_spawnattr_t()
+        var none = sigset_t()
+        unsafe posix_spawnattr_init(&attributes)
+        unsafe posix_spawnattr_setsigmask(&attributes, &none)
+        unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
+        defer { unsafe posix_spawnattr_destroy(&attributes) }
+        var words: [UnsafeMutablePointer<CChar>?] = unsafe ([program] + arguments).map { unsafe strdup($0) } + [nil]
+        var variables: [UnsafeMutablePointer<CChar>?] =
+            unsafe environment.map { unsafe strdup("\($0.key)=\($0.value)") } + [nil]
+        defer { unsafe (words + variables).forEach { unsafe free($0) } }
+        var started: pid_t = 0
+        let status = unsafe posix_spawn(&started, program, &actions, &attributes, &words, &variables)
+        guard status == 0 else {
+            throw SpawnError(description: "\(program): \(unsafe String(cString: strerror(status)))")
+        }
+        return started
     }
 }
 

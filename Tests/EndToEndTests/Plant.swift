@@ -20,7 +20,8 @@ final class Plant: Sendable {
 
     init() throws {
         folder = FileManager.default.temporaryDirectory.appending(path: "lineside-test-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder.appending(path: "profiles"), withIntermediateDirectories: true)
+        try FileManager.default.createDirectory(
+            at: folder.appending(path: "profiles"), withIntermediateDirectories: true)
     }
 
     deinit { try? FileManager.default.removeItem(at: folder) }
@@ -49,9 +50,9 @@ final class Plant: Sendable {
     }
 
     /// `lineside simulate`, listening.
-    func startSimulation(ports: [Int]) async throws -> Child {
+    func startSimulation(ports: [Int], site: String = "site.yaml") async throws -> Child {
         let simulation = try Child(
-            Built.lineside, ["simulate", "--config", siteFile.path()], name: "simulate", in: folder)
+            Built.lineside, ["simulate", "--config", folder.appending(path: site).path()], name: "simulate", in: folder)
         for port in ports {
             #expect(await eventually(within: 20) { accepts(port) }, "no simulated device: \(simulation.output)")
         }
@@ -86,9 +87,19 @@ final class Plant: Sendable {
 
     /// The body of a page of the gateway; empty when it does not answer.
     func get(_ path: String) async -> String {
-        guard let url = URL(string: "http://127.0.0.1:\(httpPort)\(path)") else { return "" }
-        guard let (data, _) = try? await URLSession.shared.data(from: url) else { return "" }
-        return String(decoding: data, as: UTF8.self)
+        let request = "GET \(path) HTTP/1.1\r\nHost: 127.0.0.1:\(httpPort)\r\nConnection: close\r\n\r\n"
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(descriptor) }
+        var patience = timeval(tv_sec: 5, tv_usec: 0)
+        unsafe setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
+        guard connectToLoopback(descriptor, httpPort) else { return "" }
+        let bytes = Array(request.utf8)
+        unsafe _ = bytes.withUnsafeBytes { unsafe send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+        var answer: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 1 << 16)
+        while case let got = unsafe recv(descriptor, &buffer, buffer.count, 0), got > 0 { answer += buffer[..<got] }
+        let text = String(decoding: answer, as: UTF8.self)
+        return text.firstRange(of: "\r\n\r\n").map { String(text[$0.upperBound...]) } ?? ""
     }
 
     /// The value of a metric without labels, or nil.
@@ -101,6 +112,10 @@ final class Plant: Sendable {
 func accepts(_ port: Int) -> Bool {
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     defer { close(descriptor) }
+    return connectToLoopback(descriptor, port)
+}
+
+private func connectToLoopback(_ descriptor: Int32, _ port: Int) -> Bool {
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)
     address.sin_port = UInt16(port).bigEndian

@@ -25,3 +25,5 @@ final class TemporaryFolder {
 }
 
 struct POSIXFailure: Error { let code: Int32 }
+
+func removeFolder(_ path: String) { unsafe _ = rmdir(path) }

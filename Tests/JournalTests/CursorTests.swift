@@ -110,7 +110,12 @@ import Testing
         work.append(4)
         work.journal.adopt(new)
         work.append(4, device: 2)
-        for journal in [work.journal, { work.commit(); return Workload(disk: work.disk.restarted(), tags: new).journal }()] {
+        for journal in [
+            work.journal,
+            {
+                work.commit(); return Workload(disk: work.disk.restarted(), tags: new).journal
+            }(),
+        ] {
             let first = journal.read(from: SequenceNumber(1), maxRecords: 100, maxBytes: 1 << 20)
             #expect(first.dictionary.table == old && first.next.value == 5)
             let second = journal.read(from: SequenceNumber(5), maxRecords: 4, maxBytes: 1 << 20)

@@ -36,6 +36,7 @@ import Testing
             // Only a failed listing leaves nothing to work with until the next start.
             #expect(statistics.isRAMOnly == (journal.recovery.trouble != nil), "\(what)")
             #expect(statistics.dropped == 0, "\(what)")
+            #expect(disk.callsAfterFailure == 0, "\(what): a failed file was trusted again")
             let oldest = statistics.oldestSequence.value
             let back = readBack(journal, from: oldest, told: work.told)
             #expect(back.gaps.isEmpty && back.told.count == work.told.keys.count { $0 >= oldest }, "\(what)")
@@ -113,7 +114,9 @@ import Testing
         #expect(back.told.count == work.told.keys.count { $0 >= before } - Int(statistics.dropped))
         // What was skipped is no backlog.
         _ = second.journal.openCursor(sink: "a")
-        #expect(second.journal.backlog(of: "a").records == UInt64(readBack(second.journal, from: 1, told: work.told).told.count))
+        #expect(
+            second.journal.backlog(of: "a").records
+                == UInt64(readBack(second.journal, from: 1, told: work.told).told.count))
     }
 
     @Test("A failing disk that is probed for hours keeps the segments that it has")
@@ -162,7 +165,9 @@ import Testing
         let second = Workload(disk: disk)
         #expect(second.journal.stream != work.journal.stream && second.journal.statistics.isRAMOnly)
         second.append(5)
-        #expect(readBack(second.journal, from: second.journal.openCursor(sink: "a").value, told: second.told).told.count == 5)
+        #expect(
+            readBack(second.journal, from: second.journal.openCursor(sink: "a").value, told: second.told).told.count
+                == 5)
         second.journal.stop()
         // Nothing was harmed: the next start takes the store up.
         disk.fail(nil)

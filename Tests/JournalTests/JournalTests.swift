@@ -25,13 +25,14 @@ import Testing
         for _ in 0..<30 {
             var batch = ReadingBatch(device: DeviceID(Int.random(in: 0..<2, using: &random)))
             for _ in 0..<Int.random(in: 1...9, using: &random) {
-                let value: Value = switch Int.random(in: 0..<5, using: &random) {
-                case 0: .none
-                case 1: .boolean(Bool.random(using: &random))
-                case 2: .integer(Int64(bitPattern: random.next()))
-                case 3: .real(Double(bitPattern: random.next()))
-                default: .text(String(repeating: "ä", count: Int.random(in: 0...40, using: &random)))
-                }
+                let value: Value =
+                    switch Int.random(in: 0..<5, using: &random) {
+                    case 0: .none
+                    case 1: .boolean(Bool.random(using: &random))
+                    case 2: .integer(Int64(bitPattern: random.next()))
+                    case 3: .real(Double(bitPattern: random.next()))
+                    default: .text(String(repeating: "ä", count: Int.random(in: 0...40, using: &random)))
+                    }
                 batch.append(
                     value, tag: TagID(Int.random(in: 0..<6, using: &random)),
                     timestamp: Timestamp(nanoseconds: Int64(bitPattern: random.next())),
@@ -56,7 +57,8 @@ import Testing
         let work = Workload(segments: 40)
         var batch = ReadingBatch(device: DeviceID(0))
         for row in 0..<count {
-            batch.append(.text("value \(row) " + String(repeating: "x", count: row % 50)), tag: TagID(row % 6),
+            batch.append(
+                .text("value \(row) " + String(repeating: "x", count: row % 50)), tag: TagID(row % 6),
                 timestamp: Timestamp(nanoseconds: Int64(row)))
         }
         let first = work.journal.append(batch)
@@ -92,7 +94,9 @@ import Testing
 
     @Test(
         "A chunk keeps to its limits and cuts a batch only when it alone is too much",
-        arguments: [(100, 1 << 20, [6, 6, 6]), (13, 1 << 20, [6, 6]), (100, 300, [6, 6]), (4, 1 << 20, [4]), (100, 72, [3])])
+        arguments: [
+            (100, 1 << 20, [6, 6, 6]), (13, 1 << 20, [6, 6]), (100, 300, [6, 6]), (4, 1 << 20, [4]), (100, 72, [3]),
+        ])
     func chunkLimits(records: Int, bytes: Int, expected: [Int]) {
         for isOnDisk in [false, true] {
             var bounds = JournalBounds()
@@ -114,7 +118,9 @@ import Testing
         let work = Workload()
         let before = work.disk.changes
         work.append()
-        #expect(work.journal.performDueWork(now: work.clock.monotonic()) == work.clock.monotonic().advanced(by: .milliseconds(50)))
+        #expect(
+            work.journal.performDueWork(now: work.clock.monotonic())
+                == work.clock.monotonic().advanced(by: .milliseconds(50)))
         #expect(work.disk.changes == before)
         work.pass(.milliseconds(50))
         #expect(work.disk.changes == before + 1 && work.journal.statistics.durableSequence.value == 1)
@@ -126,7 +132,9 @@ import Testing
         work.pass(.milliseconds(150))
         #expect(work.journal.statistics.commits == commits + 1)
         #expect(work.journal.statistics.durableSequence.value == 37)
-        #expect(work.journal.performDueWork(now: work.clock.monotonic()) == work.clock.monotonic().advanced(by: .seconds(1)))
+        #expect(
+            work.journal.performDueWork(now: work.clock.monotonic()) == work.clock.monotonic().advanced(by: .seconds(1))
+        )
     }
 
     @Test("64 KiB are written at once")

@@ -60,7 +60,8 @@ import Testing
         sink.join()
         let sawFalse = isFalse.load(ordering: .relaxed)
         #expect(!sawFalse)
-        #expect(Self.wait { journal.statistics.durableSequence.value == 20_001 && journal.backlog(of: "a").records == 0 })
+        #expect(
+            Self.wait { journal.statistics.durableSequence.value == 20_001 && journal.backlog(of: "a").records == 0 })
         journal.stop()
         let second = Journal(
             plan: plan, disk: try POSIXDisk(path: folder.path), clock: SystemClock(), tags: table(), logger: quiet)

@@ -3,6 +3,7 @@
 import Acquisition
 import Foundation
 import MQTTDriver
+import TestSupport
 import Testing
 
 @Suite("A JSON payload")
@@ -29,9 +30,11 @@ struct JSONReaderTests {
     @Test(
         "is refused as a whole when it breaks the grammar",
         arguments: [
-            "", " ", "{", "}", "[", "[1", "[1,]", "[,1]", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{a:1}", "{'a':1}", "nul",
+            "", " ", "{", "}", "[", "[1", "[1,]", "[,1]", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{a:1}", "{'a':1}",
+            "nul",
             "truee", "True", "01", "-", "-01", "1.", ".5", "1e", "1e+", "+1", "0x10", "NaN", "Infinity", "1 2", "{} x",
-            "\"", "\"\\\"", "\"\\x41\"", "\"\\u12\"", "\"\\ud800\"", "\"\\ud800\\u0041\"", "\"\\udc00\"", "\"\t\"", "\"a\nb\"",
+            "\"", "\"\\\"", "\"\\x41\"", "\"\\u12\"", "\"\\ud800\"", "\"\\ud800\\u0041\"", "\"\\udc00\"", "\"\t\"",
+            "\"a\nb\"",
             "[1 2]", "{\"a\" 1}", "{\"a\":1 \"b\":2}", "//\n1", "[1]]", "\u{0}", "1\u{0}",
         ])
     func refused(document: String) {
@@ -62,7 +65,8 @@ struct JSONReaderTests {
     @Test(
         "gives its texts without their escapes",
         arguments: [
-            ("\"\"", ""), ("\"plain äöü €😀\"", "plain äöü €😀"), ("\"a\\n\\t\\r\\b\\f\\\"\\\\\\/z\"", "a\n\t\r\u{8}\u{C}\"\\/z"),
+            ("\"\"", ""), ("\"plain äöü €😀\"", "plain äöü €😀"),
+            ("\"a\\n\\t\\r\\b\\f\\\"\\\\\\/z\"", "a\n\t\r\u{8}\u{C}\"\\/z"),
             ("\"\\u0041\\u00e9\\u20AC\"", "Aé€"), ("\"\\ud83d\\uDE00\"", "😀"), ("\"\\u0000\"", "\0"),
         ])
     func texts(document: String, expected: String) {
@@ -121,7 +125,10 @@ struct JSONReaderTests {
 
     @Test("may be 64 levels deep and no more", arguments: [(64, true), (65, false), (100_000, false)])
     func depth(levels: Int, isRead: Bool) {
-        #expect(isJSON(Array(repeating: UInt8(ascii: "["), count: levels) + Array(repeating: UInt8(ascii: "]"), count: levels)) == isRead)
+        #expect(
+            isJSON(
+                Array(repeating: UInt8(ascii: "["), count: levels) + Array(repeating: UInt8(ascii: "]"), count: levels))
+                == isRead)
         let object = String(repeating: "{\"a\":", count: levels) + "1" + String(repeating: "}", count: levels)
         #expect((field(object) != nil) == isRead)
     }

@@ -21,7 +21,8 @@ struct LinkStateMachineTests {
         #expect(LinkStateMachine(stallLimit: .seconds(15), now: at(3)).decision(at: at(3)) == .open)
     }
 
-    @Test("to give a connection up that isn't there within 8 s", arguments: [(7.999, false), (8.0, true), (100.0, true)])
+    @Test(
+        "to give a connection up that isn't there within 8 s", arguments: [(7.999, false), (8.0, true), (100.0, true)])
     func connectLimit(seconds: Double, givesUp: Bool) {
         var machine = LinkStateMachine(stallLimit: .seconds(15), now: at(0))
         machine.opened(at: at(0))

@@ -54,7 +54,9 @@ struct MQTTSourceTests {
         }
     }
 
-    @Test("delivers what is published, by name or address, and comes back when the broker does", arguments: ["localhost", "127.0.0.1"])
+    @Test(
+        "delivers what is published, by name or address, and comes back when the broker does",
+        arguments: ["localhost", "127.0.0.1"])
     func reconnects(host: String) async throws {
         let broker = try TestBroker()
         let source = source(port: broker.port, host: host)

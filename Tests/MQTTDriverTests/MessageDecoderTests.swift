@@ -48,7 +48,8 @@ struct MessageDecoderTests {
             ("\"rms\":{}", 0, .badTypeMismatch), ("\"rms\":null", 0, .badSensorFailure),
             ("\"RMS\":1", 0, .badDecodingError), ("\"count\":\"7\"", 1, .badTypeMismatch),
             ("\"on\":\"true\"", 2, .badTypeMismatch), ("\"on\":2", 2, .badTypeMismatch),
-            ("\"on\":0.5", 2, .badTypeMismatch), ("\"state\":5", 3, .badTypeMismatch), ("\"state\":null", 3, .badSensorFailure),
+            ("\"on\":0.5", 2, .badTypeMismatch), ("\"state\":5", 3, .badTypeMismatch),
+            ("\"state\":null", 3, .badSensorFailure),
             ("\"state\":[\"RUN\"]", 3, .badTypeMismatch),
         ])
     func badField(field: String, index: Int, quality: Quality) throws {
@@ -57,7 +58,10 @@ struct MessageDecoderTests {
             .filter { $0.offset != index }.map(\.element)
         let outcome = decode("{" + (others + [field]).joined(separator: ",") + "}", &decoder)
         let readings = try #require(outcome.batch).readings
-        #expect(readings.map(\.quality).enumerated().allSatisfy { $0.offset == index ? $0.element == quality : $0.element == .good })
+        #expect(
+            readings.map(\.quality).enumerated().allSatisfy {
+                $0.offset == index ? $0.element == quality : $0.element == .good
+            })
         #expect(outcome.missingFields == (quality == .badDecodingError ? 1 : 0))
         #expect(outcome.typeMismatches == (quality == .badTypeMismatch ? 1 : 0))
     }
@@ -71,7 +75,8 @@ struct MessageDecoderTests {
         #expect(batch.value(of: batch.readings[2]) == .boolean(expected))
     }
 
-    @Test("gives no reading at all when it is no JSON", arguments: ["", "{\"rms\":1", "{\"rms\":1}x", "rms=1", "\u{0}"])
+    @Test(
+        "gives no reading at all when it is no JSON", arguments: ["", "{\"rms\":1", "{\"rms\":1}x", "rms=1", "\u{0}"])
     func notJSON(payload: String) {
         var decoder = MessageDecoder(plan: Self.plan())
         let outcome = decode(payload, &decoder)
@@ -106,9 +111,12 @@ struct MessageDecoderTests {
 
     @Test("of the same time as the one before is one nanosecond later; an older one keeps its time")
     func equalTimes() throws {
-        var decoder = MessageDecoder(plan: Self.plan(time: PayloadTimePlan(at: JSONPath(steps: [.key("ts")]), unit: .ns)))
+        var decoder = MessageDecoder(
+            plan: Self.plan(time: PayloadTimePlan(at: JSONPath(steps: [.key("ts")]), unit: .ns)))
         let times = [1_699_999_999_000_000_000, 1_699_999_999_000_000_000, 1_699_999_998_000_000_000] as [Int64]
-        let found = times.map { decode("{\"ts\":\($0),\"rms\":1}", &decoder).batch?.readings.first?.timestamp.nanoseconds }
+        let found = times.map {
+            decode("{\"ts\":\($0),\"rms\":1}", &decoder).batch?.readings.first?.timestamp.nanoseconds
+        }
         #expect(found == [times[0], times[0] + 1, times[2]])
     }
 

@@ -3,19 +3,7 @@
 import Acquisition
 import Foundation
 import MQTTDriver
-
-/// SplitMix64: the same numbers for the same seed, everywhere.
-struct Seeded: RandomNumberGenerator {
-    private var state: UInt64
-    init(seed: UInt64) { state = seed }
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
-}
+import TestSupport
 
 struct RandomDocument {
     var random: Seeded
@@ -67,13 +55,16 @@ struct RandomDocument {
         if chance(0.3), bits.isFinite { return "\(bits)" }
         let whole = "\(Int.random(in: -99999...99999, using: &random))"
         let fraction = chance(0.6) ? ".\(UInt64.random(in: 0...9_999_999, using: &random))" : ""
-        let exponent = chance(0.2) ? "\(["e", "E", "e+", "E-"].randomElement(using: &random)!)\(Int.random(in: 0...40, using: &random))" : ""
+        let exponent =
+            chance(0.2)
+            ? "\(["e", "E", "e+", "E-"].randomElement(using: &random)!)\(Int.random(in: 0...40, using: &random))" : ""
         return whole + fraction + exponent
     }
 
     private mutating func string() -> String {
         let letters = ["a", "Z", "0", " ", "\"", "\\", "/", "\n", "\u{1}", "é", "€", "😀", "{", "]", "\u{7F}"]
-        return quoted((0..<Int.random(in: 0..<12, using: &random)).map { _ in letters.randomElement(using: &random)! }.joined())
+        return quoted(
+            (0..<Int.random(in: 0..<12, using: &random)).map { _ in letters.randomElement(using: &random)! }.joined())
     }
 
     private mutating func quoted(_ plain: String) -> String {

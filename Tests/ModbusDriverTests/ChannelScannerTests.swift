@@ -14,7 +14,7 @@ private struct Bench {
     var scanner: ChannelScanner<SimulatedStream, VirtualClock>
     let start: MonotonicTime
 
-    init(units: [UInt8] = [1], registers: Int = 3, requests: Int = 1) {
+    init(units: [UInt8] = [1], registers: Int = 3, requests: Int = 1, pause: Duration = .zero) {
         field = SimulatedField(clock: clock)
         var plans: [ModbusUnitPlan] = []
         for (index, unit) in units.enumerated() {
@@ -25,9 +25,12 @@ private struct Bench {
                     normalisation: NormalisationPlan(kind: .integer))
             }
             let scan = ModbusScanPlan(name: "fast", period: .milliseconds(100), tags: tags)
+            var limits = ModbusUnitLimits()
+            limits.pause = pause
             plans.append(
                 ModbusUnitPlan(
-                    device: DeviceID(index), name: "unit-\(unit)", unitID: unit, timeout: .milliseconds(30), scans: [scan]))
+                    device: DeviceID(index), name: "unit-\(unit)", unitID: unit, timeout: .milliseconds(30),
+                    limits: limits, scans: [scan]))
         }
         let plan = ModbusChannelPlan(name: "net", host: "simulated", port: 502, units: plans)
         scanner = ChannelScanner(plan: plan, stream: field.makeStream(), clock: clock)
@@ -88,6 +91,16 @@ struct ChannelScannerTests {
         #expect(readings.allSatisfy { $0.kind == .none || Int64(bitPattern: $0.bits) == expectedValue($0.tag) })
         #expect(bench.scanner.statistics.units[0].errors == 1)
         #expect(bench.scanner.statistics.units[0].overruns == 0)
+    }
+
+    @Test("A device that needs a pause between answer and request gets it")
+    func pause() {
+        var bench = Bench(registers: 4, requests: 2, pause: .milliseconds(20))
+        let readings = bench.run(for: .seconds(1))
+        #expect(readings.count == 40 && readings.allSatisfy { $0.quality.isGood })
+        // A round trip takes 2 ms: the second request of a scan goes out 20 ms after the first answer.
+        let first = readings.filter { $0.tag == TagID(1000) }, second = readings.filter { $0.tag == TagID(1200) }
+        #expect(zip(first, second).allSatisfy { $1.timestamp.nanoseconds - $0.timestamp.nanoseconds == 22_000_000 })
     }
 
     @Test("An answer in pieces is an answer", arguments: [1, 3, 8, 9, 14])

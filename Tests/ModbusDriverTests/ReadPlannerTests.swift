@@ -3,6 +3,7 @@
 import Acquisition
 import GatewayModel
 import ModbusDriver
+import Simulation
 import Testing
 
 func tagPlan(
@@ -79,18 +80,5 @@ struct ReadPlannerTests {
             }
         }
         #expect(seen.count == tags.count)
-    }
-}
-
-/// Random numbers that a seed repeats (SplitMix64, Steele, Lea and Flood 2014).
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-    init(seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 &+ 1 }
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }

@@ -3,6 +3,7 @@
 import Acquisition
 import GatewayModel
 import ModbusDriver
+import Simulation
 import Testing
 
 /// The value of one tag whose registers stand at the beginning of an answer.

@@ -79,12 +79,13 @@ package final class HostileBroker: Sendable {
                 _ = unsafe send(client, answer, answer.count, Int32(MSG_NOSIGNAL))
             }
             if behaviour.closes { shutdown(client, Int32(SHUT_RDWR)) }
-            let isLate = state.withLock { state in
+            // Whoever comes anew has given up the connection before the last; descriptors are not for ever.
+            let over = state.withLock { state in
                 state.connections += 1
                 state.clients.append(client)
-                return state.isStopped
+                return state.isStopped ? client : state.clients.count > 2 ? state.clients.removeFirst() : -1
             }
-            if isLate { close(client) }
+            if over >= 0 { close(over) }
         }
     }
 }

@@ -39,7 +39,10 @@ package final class TestBroker: Sendable {
         try configuration.write(to: file, atomically: true, encoding: .utf8)
         let broker = ChildProcess("/usr/sbin/mosquitto", ["-c", file.path()])
         process.withLock { $0 = broker }
-        for _ in 0..<4000 where !TestPort.isOpen(port) { usleep(5000) }
+        for _ in 0..<4000 {
+            if TestPort.isOpen(port) { return }
+            usleep(5000)
+        }
     }
 
     /// Ends it the polite way: sessions and queued messages are kept for the next start.

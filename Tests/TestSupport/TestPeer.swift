@@ -67,7 +67,9 @@ package enum TestPublisher {
         close(pipe.read)
         let bytes = Array(payload.utf8)
         var sent = 0
-        while sent < bytes.count, case let count = unsafe write(pipe.write, Array(bytes[sent...]), bytes.count - sent), count > 0 {
+        while sent < bytes.count, case let count = unsafe write(pipe.write, Array(bytes[sent...]), bytes.count - sent),
+            count > 0
+        {
             sent += count
         }
         close(pipe.write)

@@ -123,8 +123,8 @@ extension MetricsText {
     }
 
     fileprivate mutating func journal(_ journal: JournalState) {
-        single("journal_records", .gauge, "Records in the journal.", Double(journal.records))
-        single("journal_bytes", .gauge, "Bytes of the journal's segments.", Double(journal.bytes))
+        single("journal_records_total", .counter, "Records taken into the journal.", Double(journal.records))
+        single("journal_bytes_total", .counter, "Bytes written for them.", Double(journal.bytes))
         single("journal_segments", .gauge, "Segments of the journal.", Double(journal.segments))
         family("journal_fsync_duration_seconds", .summary, "Time of a commit to the disk.") {
             $0.sample(journal.syncSeconds, suffix: "_sum")
@@ -136,7 +136,7 @@ extension MetricsText {
         single("journal_durable_sequence", .gauge, "Records below this are on disk.", Double(journal.durable.value))
         single("journal_memory_only", .gauge, "1 while the disk refuses.", journal.isMemoryOnly ? 1 : 0)
         single("journal_dropped_total", .counter, "Records lost before the disk.", Double(journal.dropped))
-        single("journal_bad_slots_total", .counter, "Slots set aside as corrupt.", Double(journal.badSlots))
+        single("journal_bad_slots", .gauge, "Slots that failed and are not used.", Double(journal.badSlots))
     }
 
     fileprivate mutating func sinks(_ sinks: [SinkState], now: Timestamp) {
@@ -146,9 +146,9 @@ extension MetricsText {
             }
         }
         each("sink_connected", .gauge, "1 while connected.") { $0.isConnected ? 1 : 0 }
-        each("sink_published_total", .counter, "Records sent, resent ones included.") { Double($0.sent) }
-        each("sink_acknowledged_total", .counter, "Records acknowledged.") { Double($0.acknowledged) }
-        each("sink_in_flight_records", .gauge, "Records sent and not yet acknowledged.") { Double($0.inFlight) }
+        each("sink_published_total", .counter, "Messages sent, resent ones included.") { Double($0.sent) }
+        each("sink_acknowledged_total", .counter, "Messages acknowledged.") { Double($0.acknowledged) }
+        each("sink_in_flight_messages", .gauge, "Messages sent and not yet acknowledged.") { Double($0.inFlight) }
         each("sink_backlog_records", .gauge, "Records not yet acknowledged.") { Double($0.backlog) }
         each("sink_backlog_age_seconds", .gauge, "Age of the oldest record not yet acknowledged.") { sink in
             sink.oldestUnacknowledged.map { max(0, now.duration(since: $0).inSeconds) } ?? 0

@@ -120,7 +120,8 @@ extension JournalDictionary {
             case TagField.name: tag.name = field.text
             case TagField.device: tag.device = DeviceID(Int(truncatingIfNeeded: field.number ?? .max))
             case TagField.kind:
-                guard let number = field.number, let kind = ValueKind(rawValue: UInt8(truncatingIfNeeded: number)) else {
+                guard let number = field.number, let kind = ValueKind(rawValue: UInt8(truncatingIfNeeded: number))
+                else {
                     return nil
                 }
                 tag.kind = kind

@@ -117,8 +117,10 @@ struct BatchSplitter {
             let own = batch.textBytes(of: reading)
             var joined = text
             if !own.isEmpty {
-                joined = min(text?.lowerBound ?? own.startIndex, own.startIndex)
-                    ..< max(text?.upperBound ?? own.endIndex, own.endIndex)
+                joined =
+                    min(
+                        text?.lowerBound ?? own.startIndex, own.startIndex)..<max(
+                        text?.upperBound ?? own.endIndex, own.endIndex)
             }
             if row > first, row - first >= maxRows || (joined?.count ?? 0) > maxText {
                 parts.append(Part(rows: first..<row, text: text ?? 0..<0))

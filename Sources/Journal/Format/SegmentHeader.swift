@@ -4,7 +4,7 @@ internal import GatewayModel
 internal import GatewayPlatform
 
 /// Written and synced before any frame overwrites the slot: an old header over new frames was the one bug that the
-/// crash enumeration of the prototype found (store.md, "Crash evidence").
+/// crash enumeration of the prototype found.
 struct SegmentHeader: Equatable {
     static let byteCount = 4096
     /// The header is written twice, so that one damaged sector doesn't cost the segment.
@@ -48,7 +48,7 @@ struct SegmentHeader: Equatable {
 
     /// What the first bytes of a slot say.
     enum Finding: Equatable {
-        /// Nothing but zeros: pre-written, never used.
+        /// Nothing but zeros: pre-written, never used. A file too short for that was cut, or never finished.
         case blank
         case valid(SegmentHeader)
         /// Written by a newer Lineside: hands off.
@@ -57,7 +57,7 @@ struct SegmentHeader: Equatable {
     }
 
     static func read(_ bytes: [UInt8]) -> Finding {
-        if bytes.allSatisfy({ $0 == 0 }) { return .blank }
+        if bytes.count >= byteCount, bytes.allSatisfy({ $0 == 0 }) { return .blank }
         // Two whole copies can differ only when a power cut tore the header; the newer one stands.
         let copies = [0, copyBytes].compactMap { copy(bytes, at: $0) }
         if let newest = copies.max(by: { $0.number < $1.number }) { return .valid(newest) }

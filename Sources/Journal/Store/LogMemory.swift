@@ -105,7 +105,7 @@ extension LogMemory {
 
 extension LogMemory {
     /// What the writer has to do at `now`.
-    func due(now: MonotonicTime, window: Duration, reservationInLog: UInt64) -> (write: Bool, commit: Bool) {
+    func due(now: MonotonicTime, window: Duration) -> (write: Bool, commit: Bool) {
         let isWindowOver = firstUncommitted.map { now >= $0.advanced(by: window) } ?? false
         let isDelayOver = firstUnwritten.map { now >= $0.advanced(by: bounds.flushDelay) } ?? false
         return (isDelayOver || unwrittenBytes >= bounds.blockBytes, isWindowOver || isAppenderWaiting)

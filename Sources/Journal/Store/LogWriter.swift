@@ -67,7 +67,7 @@ struct LogWriter {
             do { try ring.probe() } catch { noteFailure(error) }
             beginSegment(now: now)
         case .writing:
-            let due = memory.withLock { $0.due(now: now, window: plan.commitWindow, reservationInLog: reservation) }
+            let due = memory.withLock { $0.due(now: now, window: plan.commitWindow) }
             do {
                 if due.commit { try commit() } else if due.write { try writePending() }
             } catch {
