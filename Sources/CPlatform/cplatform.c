@@ -2,6 +2,7 @@
 #include "cplatform.h"
 
 #include <pthread.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -99,6 +100,10 @@ int lineside_wait_readable(int descriptor, int64_t nanoseconds) {
     struct timespec time = {.tv_sec = nanoseconds / 1000000000, .tv_nsec = nanoseconds % 1000000000};
     return ppoll(&event, 1, &time, NULL);
 }
+
+void lineside_limit_arenas(int count) { mallopt(M_ARENA_MAX, count); }
+
+void lineside_return_freed_memory(void) { malloc_trim(0); }
 
 int lineside_spawn(const char *const *arguments, int output) {
     pid_t child = fork();

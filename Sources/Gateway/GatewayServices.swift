@@ -53,6 +53,7 @@ struct ReloadService: Service {
     }
 
     private func reload() {
+        defer { ProcessLimits.returnFreedMemory() }
         do throws(ConfigurationError) {
             runtime.reload(try load(runtime.plan.tags))
         } catch {

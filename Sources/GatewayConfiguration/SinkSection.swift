@@ -75,7 +75,7 @@ struct SinkSection {
     /// - Returns: the journal and the bytes of RAM for the recent past.
     func store(_ root: MappingReader) -> (JournalPlan, memoryBytes: Int) {
         var plan = JournalPlan(directory: "/var/lib/lineside")
-        var memory: Int64 = 16 << 20
+        var memory: Int64 = 12 << 20
         guard let reader = root.mapping("store", "the store") else { return (plan, Int(memory)) }
         plan.directory = reader.value(
             "directory", .matching("an absolute path") { $0.hasPrefix("/") }, default: plan.directory)

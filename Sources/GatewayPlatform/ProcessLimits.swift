@@ -1,5 +1,6 @@
 // What the process may use and what it uses.
 
+internal import CPlatform
 internal import GatewayModel
 internal import Glibc
 
@@ -14,6 +15,12 @@ package enum ProcessLimits {
 
     /// A closed connection must be an error of the call, not the end of the process.
     package static func ignoreBrokenPipes() { signal(SIGPIPE, SIG_IGN) }
+
+    /// Few arenas for many threads: call before the first thread starts.
+    package static func limitArenas() { lineside_limit_arenas(2) }
+
+    /// What reading the configuration took is needed once and never again: given back to the system.
+    package static func returnFreedMemory() { lineside_return_freed_memory() }
 
     package struct Usage: Sendable {
         package var cpuSeconds: Double

@@ -6,7 +6,7 @@ package struct JournalBounds: Sendable {
     /// is half a minute. Past it `append` waits, and without a disk the oldest are dropped and counted.
     package var pendingBytes = 8 << 20
     /// Encoded bytes kept in RAM after they are on the disk, so that a live sink never reads the disk.
-    package var tailBytes = 4 << 20
+    package var tailBytes = 2 << 20
     /// Bytes of one block of that tail, and the pending bytes at which writing doesn't wait for `flushDelay`.
     package var blockBytes = 64 << 10
     /// How long a reading may lie in our own memory, where kill -9 takes it. The page cache survives that.

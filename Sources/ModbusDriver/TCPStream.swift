@@ -29,7 +29,7 @@ package final class TCPStream: FieldStream, @unchecked Sendable {
         close()
         let timeout = deadline.duration(since: clock.monotonic())
         guard timeout > .zero else { throw .timeout }
-        guard let address = HostResolver.address(of: host, timeout: timeout) else { throw .unknownHost }
+        guard let address = HostLookup.address(of: host, timeout: timeout) else { throw .unknownHost }
         try refuseHighDescriptor()
         // modbus_new_tcp takes IPv4 addresses only; the other variant would resolve names, and blocks doing so.
         let made = address.contains(":")

@@ -25,6 +25,7 @@ struct RunCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
+        ProcessLimits.limitArenas()
         ProcessLimits.capDescriptors()
         ProcessLimits.ignoreBrokenPipes()
         let level = Logger.Level(rawValue: logLevel) ?? .info
@@ -33,6 +34,7 @@ struct RunCommand: AsyncParsableCommand {
         let logger = Logger(label: "lineside")
 
         let loaded = try site.load()
+        ProcessLimits.returnFreedMemory()
         let runtime = GatewayRuntime(plan: loaded.plan, version: Version.text, logger: logger)
         logger.notice(
             "lineside \(Version.text) starts",

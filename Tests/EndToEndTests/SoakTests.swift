@@ -114,7 +114,9 @@ private final class RunningSubscriber: Sendable {
         }
     }
 
-    func stop() { process.withLock { $0.terminate() } }
+    /// Not politely: Foundation starts children with signals blocked, and one that stayed would hold our own output.
+    func stop() { process.withLock { _ = kill($0.processIdentifier, SIGKILL) } }
+    deinit { stop() }
 }
 
 extension EndToEnd {

@@ -133,7 +133,7 @@ struct PlanTests {
         let sinks = "sinks: { plant: { mqtt: { url: \"mqtt://[::1]:1884\" } } }\n"
         let plan = try SiteFolder(Sample.site("devices:", sinks + "devices:")).load().plan
         #expect(plan.store == JournalPlan(directory: "/var/lib/lineside"))
-        #expect(plan.memoryBytes == 16 << 20)
+        #expect(plan.memoryBytes == 12 << 20)
         #expect(plan.http == HTTPPlan())
         #expect(plan.channels[0].port == 502)
         #expect(plan.channels[0].units[0].timeout == .milliseconds(500))

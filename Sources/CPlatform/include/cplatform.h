@@ -22,6 +22,13 @@ int lineside_event_open(void);
 /// Returns what ppoll returns.
 int lineside_wait_readable(int descriptor, int64_t nanoseconds);
 
+/// Holds malloc to `count` arenas. glibc makes one per thread up to eight per core, and each keeps what was freed in it:
+/// with a thread per channel that is most of the process.
+void lineside_limit_arenas(int count);
+
+/// Gives freed memory back to the system, as far as malloc can.
+void lineside_return_freed_memory(void);
+
 /// Starts `arguments[0]` (a path) as a child that gets SIGTERM when the calling thread ends, in a process group of its
 /// own, with its output in `output`. For the demo only: the daemon starts no programs. Returns the pid, or -1.
 int lineside_spawn(const char *const *arguments, int output);

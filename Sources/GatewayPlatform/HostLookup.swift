@@ -1,18 +1,17 @@
-// Names to addresses without holding up the link's thread: the resolver may take half a minute to say no.
+// Names to addresses without holding up the thread that asks: the resolver may take half a minute to say no.
 
-internal import GatewayPlatform
 internal import Glibc
 internal import Synchronization
 
 /// One look-up of one name on a thread of its own, which ends with the resolver's answer.
 ///
-/// The link asks again until there is an answer and rings nobody else. A look-up that is given up ends by itself.
-final class HostLookup: Sendable {
+/// Who asks rings nobody else and looks again when the bell has rung. A look-up that is given up ends by itself.
+package final class HostLookup: Sendable {
     private enum Progress { case running, done([String]) }
     private let progress = Mutex(Progress.running)
 
     /// Starts; `bell` rings when the answer is there.
-    static func start(host: String, bell: WakeUp) -> HostLookup {
+    package static func start(host: String, bell: WakeUp) -> HostLookup {
         let lookup = HostLookup()
         _ = DedicatedThread(name: "lookup") {
             let addresses = addresses(of: host)
@@ -22,15 +21,24 @@ final class HostLookup: Sendable {
         return lookup
     }
 
+    /// The first address of `host`, waiting at most `timeout`; nil when there is none by then.
+    package static func address(of host: String, timeout: Duration) -> String? {
+        guard !isAddress(host) else { return host }
+        let bell = WakeUp()
+        let lookup = start(host: host, bell: bell)
+        _ = bell.wait(timeout: timeout)
+        return lookup.addresses?.first
+    }
+
     /// Nil while the resolver is still busy; empty when the name has no address.
-    var addresses: [String]? {
+    package var addresses: [String]? {
         progress.withLock { progress in
             if case .done(let addresses) = progress { addresses } else { nil }
         }
     }
 
     /// True for `10.0.4.21` and `fe80::1`: nothing to look up.
-    static func isAddress(_ host: String) -> Bool {
+    package static func isAddress(_ host: String) -> Bool {
         var address = in6_addr()
         return unsafe inet_pton(AF_INET, host, &address) == 1 || inet_pton(AF_INET6, host, &address) == 1
     }
