@@ -100,7 +100,7 @@ let package = Package(
             name: "TestSupport", dependencies: ["GatewayModel", "GatewayPlatform"], path: "Tests/TestSupport",
             swiftSettings: strict),
         tests("GatewayModelTests", ["GatewayModel"]),
-        tests("GatewayPlatformTests", ["GatewayModel", "GatewayPlatform"]),
+        tests("GatewayPlatformTests", ["GatewayModel", "GatewayPlatform", "TestSupport"]),
         tests("AcquisitionTests", ["GatewayModel", "Acquisition"]),
         tests(
             "ModbusDriverTests",
@@ -108,7 +108,7 @@ let package = Package(
         tests(
             "MQTTDriverTests",
             ["GatewayModel", "GatewayPlatform", "Acquisition", "MQTTLink", "MQTTDriver", "TestSupport", logging]),
-        tests("JournalTests", ["GatewayModel", "GatewayPlatform", "Journal", "Simulation", logging]),
+        tests("JournalTests", ["GatewayModel", "GatewayPlatform", "Journal", "Simulation", "TestSupport", logging]),
         tests("HistoryTests", ["GatewayModel", "History"]),
         tests("RulesTests", ["GatewayModel", "Rules"]),
         tests(

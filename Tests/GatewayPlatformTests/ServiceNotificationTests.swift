@@ -3,6 +3,7 @@
 import GatewayModel
 import GatewayPlatform
 import Glibc
+import TestSupport
 import Testing
 
 /// A bound datagram socket, as the service manager has one.

@@ -5,6 +5,7 @@ import GatewayPlatform
 import Journal
 import Simulation
 import Synchronization
+import TestSupport
 import Testing
 
 @Suite("The journal's thread") struct ThreadTests {

@@ -1,11 +1,11 @@
 // A folder of the real file system that a test takes away again.
 
-import Glibc
+internal import Glibc
 
-final class TemporaryFolder {
-    let path: String
+package final class TemporaryFolder {
+    package let path: String
 
-    init() throws {
+    package init() throws {
         var template = Array("/tmp/lineside-XXXXXX".utf8CString)
         guard unsafe mkdtemp(&template) != nil else { throw POSIXFailure(code: errno) }
         path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
@@ -24,6 +24,8 @@ final class TemporaryFolder {
     }
 }
 
-struct POSIXFailure: Error { let code: Int32 }
-
-func removeFolder(_ path: String) { unsafe _ = rmdir(path) }
+/// A system call that failed.
+package struct POSIXFailure: Error {
+    package let code: Int32
+    package init(code: Int32) { self.code = code }
+}
