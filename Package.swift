@@ -70,7 +70,8 @@ let package = Package(
         ours(
             "Simulation",
             [
-                "GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "MQTTLink", "MQTTDriver", "CModbus", logging,
+                "GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "MQTTLink", "MQTTDriver", "CModbus",
+                logging,
             ]),
         ours(
             "GatewayConfiguration",
@@ -88,7 +89,8 @@ let package = Package(
         .executableTarget(
             name: "lineside",
             dependencies: [
-                "GatewayModel", "CPlatform", "GatewayPlatform", "GatewayConfiguration", "Gateway", "Simulation", logging, lifecycle,
+                "GatewayModel", "CPlatform", "GatewayPlatform", "GatewayConfiguration", "Gateway", "Simulation",
+                logging, lifecycle,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],

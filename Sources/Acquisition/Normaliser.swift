@@ -45,7 +45,8 @@ package struct Normaliser: Sendable {
             return pass(flag ? 1 : 0, bits: flag ? 1 : 0, .good, tag, timestamp)
         case .integer:
             guard let integer = integer(raw) else { return unreadable(.badNumericOverflow, tag: tag, at: timestamp) }
-            return pass(Double(integer), bits: UInt64(bitPattern: integer), quality(of: Double(integer)), tag, timestamp)
+            return pass(
+                Double(integer), bits: UInt64(bitPattern: integer), quality(of: Double(integer)), tag, timestamp)
         case .real:
             let number = isLinear ? raw.number * plan.scale + plan.offset : raw.number
             // NaN is what many devices send for "not available", infinity for a division by zero in theirs.

@@ -26,8 +26,10 @@ package struct ConsoleLog: LogHandler {
     }
 
     package func log(event: LogEvent) {
-        var line = forJournal
-            ? "<\(event.level.syslogPriority)>" : "\(SystemClock().wall().rfc3339) \(event.level.rawValue.uppercased()) "
+        var line =
+            forJournal
+            ? "<\(event.level.syslogPriority)>"
+            : "\(SystemClock().wall().rfc3339) \(event.level.rawValue.uppercased()) "
         line += event.message.description
         let all = metadata.merging(event.metadata ?? [:]) { _, new in new }
         for (key, value) in all.sorted(by: { $0.key < $1.key }) { line += " \(key)=\(quoted("\(value)"))" }

@@ -41,7 +41,8 @@ extension GatewayRuntime {
         let snapshot = snapshot()
         let troubled = snapshot.devices.count { $0.trouble != nil }
         let backlog = snapshot.sinks.map(\.backlog).max() ?? 0
-        return "\(snapshot.devices.count) devices, \(troubled) in trouble; \(snapshot.activeAlarms.values.reduce(0, +)) "
+        return
+            "\(snapshot.devices.count) devices, \(troubled) in trouble; \(snapshot.activeAlarms.values.reduce(0, +)) "
             + "alarms; \(snapshot.journal.records) records; backlog \(backlog)"
     }
 
@@ -64,7 +65,9 @@ extension GatewayRuntime {
         snapshot.configuration.isLastReloadSuccessful = lastReload.succeeded
         snapshot.configuration.lastReload = lastReload.at
         snapshot.rules = plan.rules.count
-        for alarm in currentAlarms where alarm.state == .active { snapshot.activeAlarms[alarm.priority, default: 0] += 1 }
+        for alarm in currentAlarms where alarm.state == .active {
+            snapshot.activeAlarms[alarm.priority, default: 0] += 1
+        }
         judgeHealth(&snapshot)
         return snapshot
     }

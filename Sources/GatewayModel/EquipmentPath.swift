@@ -57,7 +57,9 @@ package struct EquipmentPath: Equatable, Sendable {
     /// Puts the levels into a template such as `{enterprise}/{site}/{area}/{line}/{cell}/{device}`; an empty level
     /// takes its slash with it.
     package func filled(into template: String) -> String {
-        let levels = ["enterprise": enterprise, "site": site, "area": area, "line": line, "cell": cell, "device": device]
+        let levels = [
+            "enterprise": enterprise, "site": site, "area": area, "line": line, "cell": cell, "device": device,
+        ]
         return template.split(separator: "/", omittingEmptySubsequences: false).compactMap { part -> String? in
             var text = String(part)
             for (name, level) in levels {

@@ -12,7 +12,8 @@ package struct ServiceNotification: Sendable {
     package init(environment: [String: String]) {
         socketPath = environment["NOTIFY_SOCKET"].flatMap { $0.isEmpty ? nil : $0 }
         let isForUs = environment["WATCHDOG_PID"].map { $0 == String(getpid()) } ?? true
-        watchdogInterval = isForUs
+        watchdogInterval =
+            isForUs
             ? environment["WATCHDOG_USEC"].flatMap { Int64($0) }.flatMap { $0 > 0 ? .microseconds($0) : nil } : nil
     }
 

@@ -63,7 +63,8 @@ extension ModbusError: CustomStringConvertible {
         case .exception(3): "exception 3: the device refuses this length; lower limits.words"
         case .exception(4): "exception 4: the device reports a failure of its own"
         case .exception(5), .exception(6): "the device is busy"
-        case .exception(0x0A), .exception(0x0B): "the Modbus gateway gets no answer from this unit; check unit id and wiring"
+        case .exception(0x0A), .exception(0x0B):
+            "the Modbus gateway gets no answer from this unit; check unit id and wiring"
         case .exception(let code): "exception \(code)"
         case .timeout: "no answer in time; check unit id, and the timeout if the device is slow"
         case .closed(0): "the device closed the connection; it may allow only one client"

@@ -32,7 +32,8 @@ package final class TCPStream: FieldStream, @unchecked Sendable {
         guard let address = HostLookup.address(of: host, timeout: timeout) else { throw .unknownHost }
         try refuseHighDescriptor()
         // modbus_new_tcp takes IPv4 addresses only; the other variant would resolve names, and blocks doing so.
-        let made = address.contains(":")
+        let made =
+            address.contains(":")
             ? unsafe modbus_new_tcp_pi(address, String(port)) : unsafe modbus_new_tcp(address, Int32(port))
         guard let made = unsafe made else { throw .unreachable(code: errno) }
         let left = max(.milliseconds(1), deadline.duration(since: clock.monotonic()))

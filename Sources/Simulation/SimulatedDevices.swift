@@ -28,7 +28,8 @@ package final class SimulatedEndpoint: Sendable {
     package init(plan: SimulatedChannel) throws(SimulationError) {
         guard plan.host == "127.0.0.1" || plan.host == "localhost" else {
             throw SimulationError(
-                description: "channel \(plan.name): \(plan.host) is not this machine; simulate serves on 127.0.0.1 only")
+                description: "channel \(plan.name): \(plan.host) is not this machine; simulate serves on 127.0.0.1 only"
+            )
         }
         self.plan = plan
         (listener, port) = try Self.listen(on: plan.port, name: plan.name)
@@ -184,7 +185,9 @@ private final class SimulatedRegisters {
                 let mask = UInt16(truncatingIfNeeded: (1 << bits.count) - 1)
                 let field = UInt16(truncatingIfNeeded: Int64(raw.rounded())) & mask
                 let old = load(tag.at.table, address)
-                store([old & ~(mask << UInt16(bits.lowerBound)) | field << UInt16(bits.lowerBound)], tag.at.table, address)
+                store(
+                    [old & ~(mask << UInt16(bits.lowerBound)) | field << UInt16(bits.lowerBound)], tag.at.table, address
+                )
             } else {
                 store(RegisterEncoding.registers(of: raw, type: tag.type, order: tag.order), tag.at.table, address)
             }

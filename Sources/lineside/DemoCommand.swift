@@ -14,7 +14,8 @@ struct DemoCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "demo",
         abstract: "Show it all on this machine: broker, simulated plant of three devices and five sensors, gateway.",
-        discussion: "Needs mosquitto. Everything is on free loopback ports and in a temporary folder, and goes with ^C.")
+        discussion: "Needs mosquitto. Everything is on free loopback ports and in a temporary folder, and goes with ^C."
+    )
 
     @Option(help: "The port of the page; another free one is taken when it is in use.")
     var port: UInt16 = 8080
@@ -92,7 +93,8 @@ private struct DemoPrinter: Service {
             for transition in runtime.currentAlarms.reversed() where seen[transition.alarm] != transition {
                 seen[transition.alarm] = transition
                 let word = transition.state == .active ? "ALARM  " : "cleared"
-                Console.out("\(clockTime(transition.timestamp))  \(word)  \(transition.priority.name): \(transition.message)")
+                Console.out(
+                    "\(clockTime(transition.timestamp))  \(word)  \(transition.priority.name): \(transition.message)")
             }
             round += 1
             if round % 2 == 0 { Console.out(line(of: tags)) }

@@ -66,7 +66,8 @@ enum LoopbackPort {
         unsafe setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &one, socklen_t(MemoryLayout<Int32>.size))
         return unsafe withLoopback(port) { address, length in
             var length = length
-            guard unsafe bind(descriptor, address, length) == 0, unsafe getsockname(descriptor, address, &length) == 0 else {
+            guard unsafe bind(descriptor, address, length) == 0, unsafe getsockname(descriptor, address, &length) == 0
+            else {
                 return nil
             }
             return unsafe address.withMemoryRebound(to: sockaddr_in.self, capacity: 1) {

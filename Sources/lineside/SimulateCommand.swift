@@ -27,7 +27,8 @@ struct SimulateCommand: AsyncParsableCommand {
             throw ExitCode.failure
         }
         plant.start()
-        Console.out("simulating \(plan.channels.count) Modbus TCP servers and \(plan.sensors.count) MQTT sensors; ^C ends")
+        Console.out(
+            "simulating \(plan.channels.count) Modbus TCP servers and \(plan.sensors.count) MQTT sensors; ^C ends")
         for await _ in await UnixSignalsSequence(trapping: .sigint, .sigterm) { break }
         plant.stop()
     }

@@ -14,7 +14,8 @@ struct SiteOptions: ParsableArguments {
 
     @Option(
         name: .customLong("profiles"),
-        help: "A folder of device profiles; may be given several times. The folder 'profiles' beside the site file is always searched.",
+        help:
+            "A folder of device profiles; may be given several times. The folder 'profiles' beside the site file is always searched.",
         completion: .directory)
     var profiles: [String] = []
 
@@ -43,7 +44,8 @@ enum ProcessEnvironment {
         var variables: [String: String] = [:]
         var entry = unsafe environ
         while let text = unsafe entry.pointee {
-            let pair = unsafe String(cString: text).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            let pair = unsafe String(cString: text).split(
+                separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             if pair.count == 2 { variables[String(pair[0])] = String(pair[1]) }
             unsafe entry += 1
         }

@@ -70,7 +70,9 @@ struct NormaliserTests {
     @Test("A slow drift is not lost in the deadband: it is measured from the reading passed on last")
     func drift() {
         var normaliser = Normaliser(NormalisationPlan(deadband: 1, maxAge: .seconds(3600)))
-        let passed = (0..<100).filter { normaliser.reading(.real(Double($0) * 0.1), tag: tag, at: at(Double($0))) != nil }
+        let passed = (0..<100).filter {
+            normaliser.reading(.real(Double($0) * 0.1), tag: tag, at: at(Double($0))) != nil
+        }
         #expect(passed.count == 10)
     }
 

@@ -20,7 +20,8 @@ struct ArchitectureTests {
         (
             "Dashboard",
             [
-                "GatewayModel", "Rules", "History", "Logging", "ServiceLifecycle", "Hummingbird", "HTTPTypes", "NIOCore",
+                "GatewayModel", "Rules", "History", "Logging", "ServiceLifecycle", "Hummingbird", "HTTPTypes",
+                "NIOCore",
                 "HummingbirdCore",
             ]
         ),
@@ -67,11 +68,13 @@ struct ArchitectureTests {
     @Test("Each module imports only what the drawing allows", arguments: drawing)
     func imports(module: String, allowed: Set<String>) throws {
         for (name, text) in try Self.sources(of: module) {
-            let pattern = /(?m)^(?:@[A-Za-z]+ )?(?:(?:public|package|internal|private) )?import (?:struct |enum |class )?(\w+)/
+            let pattern =
+                /(?m)^(?:@[A-Za-z]+ )?(?:(?:public|package|internal|private) )?import (?:struct |enum |class )?(\w+)/
             for match in text.matches(of: pattern) {
                 let imported = String(match.1)
                 #expect(
-                    allowed.contains(imported) || Self.everywhere.contains(imported), "\(module)/\(name) imports \(imported)")
+                    allowed.contains(imported) || Self.everywhere.contains(imported),
+                    "\(module)/\(name) imports \(imported)")
             }
         }
     }
@@ -105,7 +108,8 @@ struct ArchitectureTests {
 
     private static func sources(of module: String) throws -> [(name: String, text: String)] {
         let folder = root.appending(path: "Sources/\(module)")
-        return try FileManager.default.subpathsOfDirectory(atPath: folder.path()).filter { $0.hasSuffix(".swift") }.map {
+        return try FileManager.default.subpathsOfDirectory(atPath: folder.path()).filter { $0.hasSuffix(".swift") }.map
+        {
             ($0, try String(contentsOf: folder.appending(path: $0), encoding: .utf8))
         }
     }

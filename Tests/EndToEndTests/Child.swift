@@ -15,7 +15,8 @@ final class Child: Sendable {
     /// The exit code, or the negative number of the signal that ended it; nil while it runs.
     private let ended = Mutex<Int32?>(nil)
 
-    init(_ program: String, _ arguments: [String], name: String, in folder: URL, environment: [String: String] = [:]) throws
+    init(_ program: String, _ arguments: [String], name: String, in folder: URL, environment: [String: String] = [:])
+        throws
     {
         outputFile = folder.appending(path: "\(name)-\(UInt32.random(in: 0 ..< .max)).log")
         pid = try Self.spawn(

@@ -75,8 +75,10 @@ struct ChannelScannerTests {
             (.exception(1), .badNotSupported), (.exception(2), .badConfigurationError),
             (.exception(4), .badDeviceFailure), (.exception(6), .badResourceUnavailable),
             (.exception(11), .badNoCommunication), (.wrongByte(index: 1, xor: 1), .badCommunicationError),
-            (.wrongByte(index: 3, xor: 1), .badCommunicationError), (.wrongByte(index: 5, xor: 2), .badCommunicationError),
-            (.wrongByte(index: 6, xor: 3), .badCommunicationError), (.wrongByte(index: 7, xor: 7), .badCommunicationError),
+            (.wrongByte(index: 3, xor: 1), .badCommunicationError),
+            (.wrongByte(index: 5, xor: 2), .badCommunicationError),
+            (.wrongByte(index: 6, xor: 3), .badCommunicationError),
+            (.wrongByte(index: 7, xor: 7), .badCommunicationError),
             (.wrongByte(index: 8, xor: 2), .badCommunicationError), (.truncated(1), .badTimeout),
             (.truncated(14), .badTimeout), (.previousAnswer, .badCommunicationError),
             (.garbage([]), .badTimeout), (.garbage(Array(repeating: 0xFF, count: 300)), .badCommunicationError),
@@ -189,7 +191,9 @@ struct ChannelScannerTests {
             case 3: return .closes
             case 4: return .doubled
             case 5: return .split(Int.random(in: 1...20, using: &random))
-            case 6: return .wrongByte(index: Int.random(in: 0...8, using: &random), xor: .random(in: 1...255, using: &random))
+            case 6:
+                return .wrongByte(
+                    index: Int.random(in: 0...8, using: &random), xor: .random(in: 1...255, using: &random))
             case 7: return .truncated(Int.random(in: 0...14, using: &random))
             case 8: return .previousAnswer
             case 9: return .garbage((0..<Int.random(in: 1...400, using: &random)).map { _ in random.next8() })
@@ -197,7 +201,10 @@ struct ChannelScannerTests {
             }
         }
         let readings = bench.run(for: .seconds(30))
-        #expect(readings.allSatisfy { $0.kind == .none ? $0.quality.isBad : Int64(bitPattern: $0.bits) == expectedValue($0.tag) })
+        #expect(
+            readings.allSatisfy {
+                $0.kind == .none ? $0.quality.isBad : Int64(bitPattern: $0.bits) == expectedValue($0.tag)
+            })
         bench.field.behave { _, _ in .answer }
         let after = bench.run(for: .seconds(45))
         #expect(after.suffix(6).allSatisfy { $0.quality.isGood })

@@ -46,7 +46,8 @@ private func channel(port: UInt16, unit: UInt8 = 1, tags: [ModbusTagPlan], timeo
         units: [ModbusUnitPlan(device: DeviceID(0), name: "device", unitID: unit, timeout: timeout, scans: [scan])])
     let collector = Collector()
     return (
-        ModbusChannel(plan: plan, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, deliver: collector.take),
+        ModbusChannel(
+            plan: plan, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, deliver: collector.take),
         collector
     )
 }
@@ -132,7 +133,8 @@ struct LiveChannelTests {
         for reading in collector.readings { last[reading.tag] = reading }
         for tag in simulated where tag.plan.type != .string {
             guard case .constant(let expected) = tag.signal else { continue }
-            #expect(last[tag.plan.tag]?.number == expected, "\(tag.plan.type) \(tag.plan.order) at \(tag.plan.at.address)")
+            #expect(
+                last[tag.plan.tag]?.number == expected, "\(tag.plan.type) \(tag.plan.order) at \(tag.plan.at.address)")
             #expect(last[tag.plan.tag]?.quality == .good)
         }
         #expect(collector.text == "PM5110 äöü")
@@ -150,7 +152,8 @@ struct LiveChannelTests {
             plan: SimulatedChannel(
                 name: "sim", host: "127.0.0.1", port: port,
                 units: [
-                    SimulatedUnit(unitID: 1, tags: [SimulatedTag(plan: tagPlan(0, .holdingRegister, 0), signal: .constant(7))])
+                    SimulatedUnit(
+                        unitID: 1, tags: [SimulatedTag(plan: tagPlan(0, .holdingRegister, 0), signal: .constant(7))])
                 ]))
         endpoint.start()
         #expect(await eventually { collector.readings.last?.number == 7 })
@@ -162,7 +165,8 @@ struct LiveChannelTests {
     @Test("A server that accepts and says nothing costs its time-out, and the channel ends when it is told to")
     func silent() async throws {
         let server = RawServer { _ in }
-        let (channel, collector) = channel(port: server.port, tags: [tagPlan(0, .holdingRegister, 0)], timeout: .milliseconds(50))
+        let (channel, collector) = channel(
+            port: server.port, tags: [tagPlan(0, .holdingRegister, 0)], timeout: .milliseconds(50))
         channel.start()
         #expect(await eventually { collector.readings.first?.quality == .badTimeout })
         #expect(channel.statistics.units[0].timeouts >= 1)
@@ -191,7 +195,8 @@ struct LiveChannelTests {
                 while unsafe send(client, &byte, 1, Int32(MSG_NOSIGNAL)) == 1 { usleep(30_000) }
             }
         }
-        let (channel, collector) = channel(port: server.port, tags: [tagPlan(0, .holdingRegister, 0)], timeout: .milliseconds(100))
+        let (channel, collector) = channel(
+            port: server.port, tags: [tagPlan(0, .holdingRegister, 0)], timeout: .milliseconds(100))
         channel.start()
         #expect(await eventually { !collector.readings.isEmpty })
         #expect(collector.readings.allSatisfy { $0.kind == .none && $0.quality.isBad })

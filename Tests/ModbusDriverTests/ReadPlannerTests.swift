@@ -11,11 +11,13 @@ func tagPlan(
     words: Int? = nil, bits: ClosedRange<Int>? = nil, normalisation: NormalisationPlan = NormalisationPlan()
 ) -> ModbusTagPlan {
     ModbusTagPlan(
-        tag: TagID(index), at: RegisterAddress(table, UInt16(address), bits: bits), type: type, order: order, words: words,
+        tag: TagID(index), at: RegisterAddress(table, UInt16(address), bits: bits), type: type, order: order,
+        words: words,
         normalisation: normalisation)
 }
 
-private func limits(words: Int = 125, gap: Int = 16, forbidden: [ModbusUnitLimits.ForbiddenRange] = []) -> ModbusUnitLimits
+private func limits(words: Int = 125, gap: Int = 16, forbidden: [ModbusUnitLimits.ForbiddenRange] = [])
+    -> ModbusUnitLimits
 {
     var limits = ModbusUnitLimits()
     limits.words = words
@@ -65,7 +67,8 @@ struct ReadPlannerTests {
         let words = Int.random(in: 4...125, using: &random)
         let types: [RegisterType] = [.u16, .f32, .f64]
         let tags = (0..<Int.random(in: 1...120, using: &random)).map { index in
-            tagPlan(index, .holdingRegister, Int.random(in: 0...2000, using: &random), types.randomElement(using: &random)!)
+            tagPlan(
+                index, .holdingRegister, Int.random(in: 0...2000, using: &random), types.randomElement(using: &random)!)
         }
         let plan = ReadPlan(tags: tags, limits: limits(words: words, gap: Int.random(in: 0...30, using: &random)))
         #expect(plan.fields.count == tags.count)

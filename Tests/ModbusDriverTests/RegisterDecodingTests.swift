@@ -70,7 +70,9 @@ struct RegisterDecodingTests {
         }
     }
 
-    @Test("What is encoded is decoded again, for every type and word order", arguments: RegisterType.allCases, WordOrder.allCases)
+    @Test(
+        "What is encoded is decoded again, for every type and word order", arguments: RegisterType.allCases,
+        WordOrder.allCases)
     func roundTrip(type: RegisterType, order: WordOrder) {
         guard type != .string else { return }
         var random = SeededGenerator(seed: UInt64(type.words * 7 + (order.swapsWords ? 1 : 0)))
