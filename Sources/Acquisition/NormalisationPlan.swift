@@ -11,6 +11,10 @@ package struct NormalisationPlan: Equatable, Sendable {
     package var offset: Double
     /// The plausible range of the result; outside it the quality is uncertain.
     package var range: ClosedRange<Double>?
+    /// How the raw number spells the value, where it isn't the number itself.
+    package var encoding: NumberEncoding
+    /// A count that only grows, and how its registers come round.
+    package var counter: CounterPlan?
     /// Raw numbers that mean "no value" (a broken sensor): quality bad, never a number. NaN and infinity always do.
     package var sentinels: [Double]
     /// A change of at most this much is not passed on; nil passes every reading.
@@ -19,15 +23,31 @@ package struct NormalisationPlan: Equatable, Sendable {
     package var maxAge: Duration
 
     package init(
-        kind: ValueKind = .real, scale: Double = 1, offset: Double = 0, range: ClosedRange<Double>? = nil,
-        sentinels: [Double] = [], deadband: Double? = nil, maxAge: Duration = .seconds(60)
+        kind: ValueKind = .real, scale: Double = 1, offset: Double = 0, encoding: NumberEncoding = .plain,
+        counter: CounterPlan? = nil, range: ClosedRange<Double>? = nil, sentinels: [Double] = [], deadband: Double? = nil, maxAge: Duration = .seconds(60)
     ) {
         self.kind = kind
         self.scale = scale
         self.offset = offset
+        self.encoding = encoding
+        self.counter = counter
         self.range = range
         self.sentinels = sentinels
         self.deadband = deadband
         self.maxAge = maxAge
     }
+}
+
+/// How a raw number spells its value.
+package enum NumberEncoding: String, Sendable, CaseIterable {
+    case plain
+    /// A power factor that tells its quadrant: above 1 it is 2 - raw, below -1 it is -2 - raw (Schneider PM5300 FAQ).
+    case fourQuadrant = "four-quadrant"
+}
+
+/// What is known of a counter: a step back is its register coming round, or a reset, or another meter in its place.
+package struct CounterPlan: Equatable, Sendable {
+    /// The raw count after which 0 follows, e.g. 2^32 or 10,000,000; nil when it is not known.
+    package var wrapsAt: Double?
+    package init(wrapsAt: Double? = nil) { self.wrapsAt = wrapsAt }
 }

@@ -35,6 +35,12 @@ package struct Normaliser: Sendable {
         isLinear = plan.scale != 1 || plan.offset != 0
     }
 
+    /// The reading of a raw number that counts powers of ten: its value is raw × 10^exponent, before scale and offset.
+    package mutating func reading(_ raw: RawValue, exponent: Int, tag: TagID, at timestamp: Timestamp) -> Reading? {
+        if !plan.sentinels.isEmpty && isSentinel(raw) { return unreadable(.badSensorFailure, tag: tag, at: timestamp) }
+        return real(raw.number.scaled(byPowerOfTen: exponent), tag, timestamp)
+    }
+
     /// The reading of a raw number or flag.
     /// - Returns: nil when the change is within the deadband and the last reading is young enough.
     package mutating func reading(_ raw: RawValue, tag: TagID, at timestamp: Timestamp) -> Reading? {
@@ -48,10 +54,7 @@ package struct Normaliser: Sendable {
             return pass(
                 Double(integer), bits: UInt64(bitPattern: integer), quality(of: Double(integer)), tag, timestamp)
         case .real:
-            let number = isLinear ? raw.number * plan.scale + plan.offset : raw.number
-            // NaN is what many devices send for "not available", infinity for a division by zero in theirs.
-            guard number.isFinite else { return unreadable(.badSensorFailure, tag: tag, at: timestamp) }
-            return pass(number, bits: number.bitPattern, quality(of: number), tag, timestamp)
+            return real(raw.number, tag, timestamp)
         case .text, .none:
             return unreadable(.badTypeMismatch, tag: tag, at: timestamp)
         }
@@ -82,6 +85,15 @@ package struct Normaliser: Sendable {
         let time = increasing(timestamp)
         passed = Passed(number: .nan, quality: quality, timestamp: time)
         return Reading(unreadable: tag, timestamp: time, quality: quality)
+    }
+
+    @inline(__always)
+    private mutating func real(_ raw: Double, _ tag: TagID, _ timestamp: Timestamp) -> Reading? {
+        let spelled = plan.encoding == .plain ? raw : plan.encoding.value(of: raw)
+        let number = isLinear ? spelled * plan.scale + plan.offset : spelled
+        // NaN is what many devices send for "not available", infinity for a division by zero in theirs.
+        guard number.isFinite else { return unreadable(.badSensorFailure, tag: tag, at: timestamp) }
+        return pass(number, bits: number.bitPattern, quality(of: number), tag, timestamp)
     }
 
     private mutating func pass(
@@ -151,4 +163,25 @@ extension RawValue {
         default: number == 0 ? false : number == 1 ? true : nil
         }
     }
+}
+
+extension NumberEncoding {
+    fileprivate func value(of raw: Double) -> Double {
+        switch self {
+        case .plain: raw
+        case .fourQuadrant: raw > 1 ? 2 - raw : raw < -1 ? -2 - raw : raw
+        }
+    }
+}
+
+extension Double {
+    /// Exact for whole numbers: 1234 × 10^-2 is 12.34, which 1234 × 0.01 is not.
+    fileprivate func scaled(byPowerOfTen exponent: Int) -> Double {
+        let power = Self.powersOfTen[Int(min(exponent.magnitude, 18))]
+        return exponent < 0 ? self / power : self * power
+    }
+
+    private static let powersOfTen: [Double] = [
+        1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18,
+    ]
 }

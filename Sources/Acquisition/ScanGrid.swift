@@ -19,6 +19,9 @@ package struct ScanGrid: Equatable, Sendable {
         next = (now / step + 1) * step
     }
 
+    /// Brings the next deadline forward to `now`, when something has happened that makes the scan worth it.
+    package mutating func makeDue(at now: Int64) { next = min(next, now) }
+
     package func isDue(at now: Int64) -> Bool { now >= next }
 
     /// The scan of `next` has ended: moves on to the first grid point after `now`.
@@ -26,7 +29,8 @@ package struct ScanGrid: Equatable, Sendable {
     @discardableResult
     package mutating func finish(at now: Int64) -> Int {
         let step = period.nanoseconds
-        next += step
+        // On the grid again, should `makeDue` have brought it forward.
+        next = (next / step + 1) * step
         guard next <= now else { return 0 }
         let missed = Int((now - next) / step + 1)
         next += Int64(missed) * step

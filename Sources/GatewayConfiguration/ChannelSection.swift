@@ -164,7 +164,7 @@ struct ChannelSection {
                 period: scans[scan].period, source: tag.spelledAddress)
             plant.add(PlantTag(name: tag.name, id: id, kind: value.kind, unit: value.unit), to: index)
             let plan = ModbusTagPlan(
-                tag: id, at: tag.at, type: tag.type, order: tag.order, words: tag.words,
+                tag: id, name: tag.name, at: tag.at, type: tag.type, order: tag.order, words: tag.words,
                 normalisation: value.normalisation)
             scans[scan].tags.append(plan)
             simulated.append(SimulatedTag(plan: plan, signal: tag.signal))

@@ -50,7 +50,7 @@ struct ProfileReader {
         guard let reader else { return limits }
         limits.words = reader.value("words", .integer(1...Limits.registersPerRequest), default: limits.words)
         limits.pause = reader.value("pause", .duration(.zero...(.seconds(10))), default: limits.pause)
-        limits.gap = reader.value("gap", .integer(0...Limits.registersPerRequest), default: limits.gap)
+        limits.gap = reader.value("gap", .integer(0...Limits.registersPerRequest))
         // One connection per channel is all we ever open, which every limit allows.
         _ = reader.value("connections", .integer(1...64))
         for node in reader.list("forbidden", "the forbidden addresses") ?? [] {

@@ -119,13 +119,8 @@ struct ProfileTagReader {
 
 extension RegisterType {
     fileprivate var rawKind: ValueKind {
-        switch self {
-        case .bool: .boolean
-        case .u16, .i16, .u32, .i32, .u64, .i64: .integer
-        case .f32, .f64: .real
-        case .string: .text
-        }
+        if isText { return .text }
+        if isReal { return .real }
+        return self == .bool ? .boolean : .integer
     }
-
-    fileprivate var isSigned: Bool { self == .i16 || self == .i32 || self == .i64 }
 }

@@ -5,6 +5,8 @@ package enum Limits {
     package static let registersPerRequest = 125
     /// Bits in one read request. V1.1b3, 6.1. A longer plan is split.
     package static let bitsPerRequest = 2000
+    /// Writes and reads by hand that wait at one channel. Further ones are refused: a line takes a few a second.
+    package static let jobsPerChannel = 16
     /// Batches waiting for the pipeline. About a second of 1,000 small devices; past it the drivers wait, their scans
     /// overrun and are counted.
     package static let batchesBeforePipeline = 1024

@@ -6,10 +6,11 @@ internal import Glibc
 /// Raised once, by anyone; the thread that waits for a deadline sees it at once.
 @safe
 package final class StopSignal: @unchecked Sendable {
-    // @unchecked: `isRaised` is read and written under `mutex` only.
+    // @unchecked: both flags are read and written under `mutex` only.
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let condition: UnsafeMutablePointer<pthread_cond_t>
     private var isRaised = false
+    private var isNudged = false
 
     package init() {
         unsafe mutex = .allocate(capacity: 1)
@@ -36,6 +37,14 @@ package final class StopSignal: @unchecked Sendable {
         unsafe pthread_mutex_unlock(mutex)
     }
 
+    /// Ends the present or the next wait, once.
+    package func nudge() {
+        unsafe pthread_mutex_lock(mutex)
+        isNudged = true
+        unsafe pthread_cond_broadcast(condition)
+        unsafe pthread_mutex_unlock(mutex)
+    }
+
     package var raised: Bool {
         unsafe pthread_mutex_lock(mutex)
         defer { unsafe pthread_mutex_unlock(mutex) }
@@ -43,15 +52,17 @@ package final class StopSignal: @unchecked Sendable {
     }
 
     /// Waits until `deadline` of the system's monotonic clock. Returns true, at once or later, when raised.
+    /// A nudge ends it early.
     package func wait(until deadline: MonotonicTime) -> Bool {
         unsafe pthread_mutex_lock(mutex)
         defer { unsafe pthread_mutex_unlock(mutex) }
         var time = timespec()
         time.tv_sec = Int(deadline.nanoseconds / 1_000_000_000)
         time.tv_nsec = Int(deadline.nanoseconds % 1_000_000_000)
-        while !isRaised {
+        while !isRaised && !isNudged {
             if unsafe pthread_cond_timedwait(condition, mutex, &time) == ETIMEDOUT { break }
         }
+        isNudged = false
         return isRaised
     }
 }

@@ -163,11 +163,6 @@ package final class SimulatedField: Sendable {
         }
     }
 
-    fileprivate func hasArrived() -> Bool {
-        let now = clock.monotonic()
-        return state.withLock { $0.arriving.contains { $0.at <= now && !$0.bytes.isEmpty } }
-    }
-
     fileprivate func isPresent(_ connection: Int) -> Bool { state.withLock { $0.connection == connection } }
 }
 
@@ -184,10 +179,23 @@ package struct SimulatedStream: FieldStream {
         guard let connection, field.isPresent(connection) else { throw .closed(code: 32) }
         field.receiveRequest(bytes)
     }
-    package mutating func receive(into bytes: inout [UInt8], limit: Int, deadline: MonotonicTime) throws(ModbusError) {
-        bytes += try field.receive(limit: limit, deadline: deadline)
+    package mutating func receive(
+        into buffer: inout [UInt8], at start: Int, deadline: MonotonicTime
+    ) throws(ModbusError) -> Int {
+        let bytes = try field.receive(limit: buffer.count - start, deadline: deadline)
+        for (index, byte) in bytes.enumerated() { buffer[start + index] = byte }
+        return bytes.count
     }
-    package mutating func hasUnaskedBytes() -> Bool { field.hasArrived() }
+    package mutating func drain(quiet: Duration, deadline: MonotonicTime) -> Int {
+        var drained = field.take(limit: .max).count
+        guard quiet > .zero else { return drained }
+        while field.clock.monotonic() < deadline {
+            let end = min(deadline, field.clock.monotonic().advanced(by: quiet))
+            guard let more = try? field.receive(limit: .max, deadline: end) else { break }
+            drained += more.count
+        }
+        return drained
+    }
     package mutating func close() { connection = nil }
     package mutating func rest(until moment: MonotonicTime) { field.clock.advance(to: moment) }
 }

@@ -106,7 +106,7 @@ struct PlanTests {
         let loaded = try ConfigurationLoader(environment: Repository.demoEnvironment, profileFolders: [])
             .load(siteFile: Repository.demo + "/site.yaml")
         let channels = loaded.plan.channels
-        #expect(channels.map(\.port) == [15021, 15022, 15023])
+        #expect(channels.map(\.endpoint) == [15021, 15022, 15023].map { .tcp(host: "127.0.0.1", port: $0) })
         let meter = channels[0].units[0]
         #expect(meter.unitID == 11)
         #expect(meter.scans.map(\.name) == ["fast", "normal", "slow"])
@@ -135,7 +135,7 @@ struct PlanTests {
         #expect(plan.store == JournalPlan(directory: "/var/lib/lineside"))
         #expect(plan.memoryBytes == 12 << 20)
         #expect(plan.http == HTTPPlan())
-        #expect(plan.channels[0].port == 502)
+        #expect(plan.channels[0].endpoint.description.hasSuffix(":502"))
         #expect(plan.channels[0].units[0].timeout == .milliseconds(500))
         let sink = try #require(plan.sinks.first)
         #expect(

@@ -99,10 +99,10 @@ struct LiveChannelTests {
         var simulated: [SimulatedTag] = []
         var address = 0
         for table in [RegisterTable.holdingRegister, .inputRegister] {
-            for type in RegisterType.allCases where type != .string {
-                for order in WordOrder.allCases {
+            for type in RegisterType.allCases where !type.isText {
+                for order in WordOrder.distinct(words: type.words) {
                     let plan = tagPlan(simulated.count, table, address, type, order: order)
-                    let value = type == .bool ? 1 : Double(100 + simulated.count)
+                    let value = type == .bool ? 1 : Double(20 + simulated.count % 100)
                     simulated.append(SimulatedTag(plan: plan, signal: .constant(value)))
                     address += type.words + simulated.count % 3
                 }
@@ -131,7 +131,7 @@ struct LiveChannelTests {
 
         var last: [TagID: Reading] = [:]
         for reading in collector.readings { last[reading.tag] = reading }
-        for tag in simulated where tag.plan.type != .string {
+        for tag in simulated where !tag.plan.type.isText {
             guard case .constant(let expected) = tag.signal else { continue }
             #expect(
                 last[tag.plan.tag]?.number == expected, "\(tag.plan.type) \(tag.plan.order) at \(tag.plan.at.address)")

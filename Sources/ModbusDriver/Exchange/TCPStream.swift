@@ -15,6 +15,8 @@ package final class TCPStream: FieldStream, @unchecked Sendable {
     private let clock = SystemClock()
     private var context: OpaquePointer?
     private var socket: Int32 = -1
+    /// What the kernel lets a blocking recv wait, as last set.
+    private var receiveTimeout = Duration.zero
 
     package init(host: String, port: UInt16) {
         self.host = host
@@ -30,7 +32,7 @@ package final class TCPStream: FieldStream, @unchecked Sendable {
         let timeout = deadline.duration(since: clock.monotonic())
         guard timeout > .zero else { throw .timeout }
         guard let address = HostLookup.address(of: host, timeout: timeout) else { throw .unknownHost }
-        try refuseHighDescriptor()
+        try Descriptor.refuseHigh()
         // modbus_new_tcp takes IPv4 addresses only; the other variant would resolve names, and blocks doing so.
         let made =
             address.contains(":")
@@ -46,48 +48,76 @@ package final class TCPStream: FieldStream, @unchecked Sendable {
         }
         unsafe context = made
         socket = unsafe modbus_get_socket(made)
+        // The first wait of an exchange is the kernel's own (SO_RCVTIMEO): one system call less than poll and recv.
+        let flags = fcntl(socket, F_GETFL)
+        _ = fcntl(socket, F_SETFL, flags & ~O_NONBLOCK)
+        receiveTimeout = .zero
         // A peer that vanished without a word must be noticed by the kernel too (libmodbus sets neither).
         setOption(SOL_SOCKET, SO_KEEPALIVE, 1)
         setOption(Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, 10_000)
     }
 
     package func send(_ bytes: [UInt8], deadline: MonotonicTime) throws(ModbusError) {
-        // A request of 12 bytes fits into an empty send buffer whole, or the connection is dead.
+        // A window of requests fits into an empty send buffer whole, or the connection is dead.
         let flags = Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT)
         let sent = unsafe bytes.withUnsafeBytes { unsafe Glibc.send(socket, $0.baseAddress, $0.count, flags) }
         guard sent == bytes.count else { throw .closed(code: sent < 0 ? errno : ENOBUFS) }
     }
 
-    package func receive(into bytes: inout [UInt8], limit: Int, deadline: MonotonicTime) throws(ModbusError) {
+    package func receive(
+        into buffer: inout [UInt8], at start: Int, deadline: MonotonicTime
+    ) throws(ModbusError) -> Int {
         while true {
-            let left = deadline.duration(since: clock.monotonic()).nanoseconds
-            guard left > 0 else { throw .timeout }
-            var event = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
-            let ready = unsafe poll(&event, 1, Int32(min((left + 999_999) / 1_000_000, 60_000)))
-            if ready < 0 && errno == EINTR { continue }
-            guard ready != 0 else { throw .timeout }
-            let start = bytes.count
-            bytes.append(contentsOf: repeatElement(0, count: limit))
-            let got = unsafe bytes.withUnsafeMutableBytes { unsafe recv(socket, $0.baseAddress! + start, limit, 0) }
+            let left = deadline.duration(since: clock.monotonic())
+            guard left > .zero else { throw .timeout }
+            // Only a wait that is about as long as the kernel's setting can be left to the kernel; the rest of an
+            // answer that drips is waited for with poll, to the millisecond.
+            let isKernels = setReceiveTimeout(left)
+            if !isKernels {
+                guard Descriptor.waitReadable(socket, deadline: deadline) else { throw .timeout }
+            }
+            let flags = isKernels ? 0 : Int32(MSG_DONTWAIT)
+            let got = unsafe buffer.withUnsafeMutableBytes { raw in
+                unsafe recv(socket, raw.baseAddress! + start, raw.count - start, flags)
+            }
+            if got > 0 { return got }
             let code = errno
-            bytes.removeLast(limit - max(0, got))
-            if got < 0 && code == EINTR { continue }
-            guard got > 0 else { throw .closed(code: got < 0 ? code : 0) }
-            return
+            if got < 0 && (code == EINTR || code == EAGAIN) { continue }
+            throw .closed(code: got < 0 ? code : 0)
         }
     }
 
-    package func hasUnaskedBytes() -> Bool {
-        var byte: UInt8 = 0
-        return unsafe recv(socket, &byte, 1, Int32(MSG_DONTWAIT) | Int32(MSG_PEEK)) > 0
+    /// Waits are set in steps of an eighth, so that an adaptive timeout does not cost a system call each time.
+    /// - Returns: true when a blocking recv ends close enough to `left`.
+    private func setReceiveTimeout(_ left: Duration) -> Bool {
+        if left <= receiveTimeout && left >= receiveTimeout * 3 / 4 { return true }
+        guard left > receiveTimeout else { return false }
+        let microseconds = left.nanoseconds / 1000
+        var time = timeval(tv_sec: Int(microseconds / 1_000_000), tv_usec: Int(microseconds % 1_000_000))
+        unsafe setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &time, socklen_t(MemoryLayout<timeval>.size))
+        receiveTimeout = left
+        return true
     }
 
-    package func rest(until moment: MonotonicTime) {
-        let left = moment.duration(since: clock.monotonic()).nanoseconds
-        guard left > 0 else { return }
-        var time = timespec(tv_sec: Int(left / 1_000_000_000), tv_nsec: Int(left % 1_000_000_000))
-        unsafe nanosleep(&time, nil)
+    package func drain(quiet: Duration, deadline: MonotonicTime) -> Int {
+        var drained = 0
+        var scrap = [UInt8](repeating: 0, count: 1024)
+        while isOpen {
+            let got = unsafe recv(socket, &scrap, scrap.count, Int32(MSG_DONTWAIT))
+            if got > 0 {
+                drained += got
+                continue
+            }
+            guard got < 0, errno == EAGAIN, quiet > .zero else { break }
+            let now = clock.monotonic()
+            guard now < deadline,
+                Descriptor.waitReadable(socket, deadline: min(deadline, now.advanced(by: quiet)))
+            else { break }
+        }
+        return drained
     }
+
+    package func rest(until moment: MonotonicTime) { Descriptor.rest(until: moment) }
 
     package func close() {
         guard let context = unsafe context else { return }
@@ -95,16 +125,6 @@ package final class TCPStream: FieldStream, @unchecked Sendable {
         unsafe modbus_free(context)
         unsafe self.context = nil
         socket = -1
-    }
-
-    /// modbus_connect puts its socket into an fd_set of 1,024 bits; beyond, it writes past it (fixed in 3.1.12). The
-    /// process caps its descriptors (`ProcessLimits`); this is the second lock on the same door.
-    private func refuseHighDescriptor() throws(ModbusError) {
-        let lowest = unsafe Glibc.open("/dev/null", O_RDONLY | O_CLOEXEC)
-        guard lowest >= 0 else { throw .outOfDescriptors }
-        Glibc.close(lowest)
-        // Room for the sockets that other threads may open in between.
-        guard lowest < 1024 - 16 else { throw .outOfDescriptors }
     }
 
     private func setOption(_ level: Int32, _ option: Int32, _ value: Int32) {

@@ -18,6 +18,10 @@ package struct UnitStatistics: Sendable, Equatable {
     package var scansSkipped = 0
     package var lastGood: Timestamp?
     package var lastRoundTrip: Duration = .zero
+    /// Values that the device has refused and that are left out.
+    package var refused = 0
+    /// Requests that one cycle of every scan class takes together.
+    package var requestsPerCycle = 0
     /// Nil once a whole scan has been answered.
     package var lastError: ModbusError?
 
@@ -44,6 +48,10 @@ package struct ChannelStatistics: Sendable, Equatable {
     package var units: [UnitStatistics]
     /// Sum of all round trips, for the mean.
     package var roundTrips: Duration = .zero
+    /// Time in which the medium was taken by an exchange: its share of the running time is the utilisation.
+    package var busy: Duration = .zero
+    /// What had to be stepped over.
+    package var exchange = ExchangeCounts()
     /// When the channel's loop last came round: what the watchdog looks at.
     package var lastProgress: MonotonicTime
 

@@ -20,7 +20,7 @@ package enum ModbusError: Error, Equatable, Sendable {
     case malformed(Malformation)
 
     package enum Malformation: String, Sendable, CaseIterable {
-        case transaction, protocolID, length, unit, function, byteCount, unasked
+        case transaction, protocolID, length, unit, function, byteCount, unasked, checksum, echo
     }
 
     /// The quality of the tags that this request should have read.
@@ -44,6 +44,8 @@ package enum ModbusError: Error, Equatable, Sendable {
     package var keepsConnection: Bool {
         if case .exception = self { true } else { false }
     }
+
+    var isMalformed: Bool { if case .malformed = self { true } else { false } }
 
     /// True when the unit itself is silent (for an exception: when a gateway says so in its place).
     package var meansSilence: Bool {

@@ -12,18 +12,23 @@ package final class ModbusChannel: Sendable {
     private let logger: Logger
     private let deliver: @Sendable ([ReadingBatch]) -> Bool
     private let stop = StopSignal()
+    private let jobs = Mutex<[ModbusJob]>([])
     private let thread = Mutex<DedicatedThread?>(nil)
     private let published: Mutex<ChannelStatistics>
+    private let knowledge: [DeviceID: UnitKnowledge]
 
+    /// - Parameter knowledge: what the units have taught in an earlier run.
     /// - Parameter deliver: takes the batches of one scan; may wait (back-pressure); false when nobody takes any more.
     package init(
-        plan: ModbusChannelPlan, clock: SystemClock = SystemClock(), logger: Logger,
+        plan: ModbusChannelPlan, clock: SystemClock = SystemClock(), knowledge: [DeviceID: UnitKnowledge] = [:],
+        logger: Logger,
         deliver: @escaping @Sendable ([ReadingBatch]) -> Bool
     ) {
         self.plan = plan
         self.clock = clock
         self.logger = logger
         self.deliver = deliver
+        self.knowledge = knowledge
         published = Mutex(ChannelStatistics(plan: plan, now: clock.monotonic()))
     }
 
@@ -36,29 +41,48 @@ package final class ModbusChannel: Sendable {
         }
     }
 
+    /// Puts a job before every scan. False, and the completion is not called, when too many wait already.
+    package func submit(_ job: ModbusJob) -> Bool {
+        let isTaken = jobs.withLock { jobs in
+            guard jobs.count < Limits.jobsPerChannel else { return false }
+            jobs.append(job)
+            return true
+        }
+        if isTaken { stop.nudge() }
+        return isTaken
+    }
+
     /// Asks the thread to end after the request under way. `join` waits for it.
     package func requestStop() { stop.raise() }
 
     package func join() { thread.withLock { $0 }?.join() }
 
     private func run() {
-        let stream = TCPStream(host: plan.host, port: plan.port)
-        var scanner = ChannelScanner(plan: plan, stream: stream, clock: clock)
+        var scanner = ChannelScanner(
+            plan: plan, stream: EndpointStream(plan.endpoint), clock: clock, knowledge: knowledge)
+        var ready: [ReadingBatch] = []
         var troubles = TroubleLog(plan: plan, logger: logger)
         // The watchdog wants to see the loop come round even when nothing is due for a long time.
         let longestSleep = Duration.seconds(1)
         while !stop.raised {
-            let batches = scanner.performDueScan()
+            for job in jobs.withLock({ jobs in defer { jobs = [] }; return jobs }) {
+                job.completion(scanner.perform(job))
+            }
+            ready.removeAll(keepingCapacity: true)
+            scanner.performDue(into: &ready)
             let statistics = scanner.statistics
             published.withLock { $0 = statistics }
             troubles.note(statistics)
-            if !batches.isEmpty && !deliver(batches) { break }
+            if !ready.isEmpty && !deliver(ready) { break }
             let latest = clock.monotonic().advanced(by: longestSleep)
             let wake = scanner.nextDeadline.map { min($0, latest) } ?? latest
             if stop.wait(until: wake) { break }
         }
         scanner.close()
         published.withLock { $0 = scanner.statistics }
+        for job in jobs.withLock({ jobs in defer { jobs = [] }; return jobs }) {
+            job.completion(.failure(.init(operation: 0, error: .closed(code: 0))))
+        }
     }
 }
 

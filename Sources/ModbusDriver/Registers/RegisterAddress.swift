@@ -1,4 +1,4 @@
-// Where a value lies in a Modbus server, and how its registers spell it.
+// Where a value lies in a Modbus server.
 
 /// The four tables of Modbus (V1.1b3, 4.3) with the function that reads each.
 package enum RegisterTable: UInt8, Sendable, CaseIterable, Comparable {
@@ -19,6 +19,15 @@ package enum RegisterTable: UInt8, Sendable, CaseIterable, Comparable {
         case .inputRegister: "ir"
         }
     }
+    /// The first digit of the Modicon notation: 4 of `40028`.
+    package var modiconDigit: Int {
+        switch self {
+        case .coil: 0
+        case .discreteInput: 1
+        case .inputRegister: 3
+        case .holdingRegister: 4
+        }
+    }
     package static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
 }
 
@@ -37,29 +46,24 @@ package struct RegisterAddress: Hashable, Sendable {
     }
 }
 
-/// Where the bytes A B C D (most significant first) of a wider value lie on the wire.
-package enum WordOrder: String, Sendable, CaseIterable {
-    case abcd = "ABCD"
-    case cdab = "CDAB"
-    case badc = "BADC"
-    case dcba = "DCBA"
+extension RegisterAddress: CustomStringConvertible {
+    /// On the wire, as `protocol-0` writes it: `hr 27`, `hr 27.4`, `hr 27.0-3`.
+    package var description: String {
+        let bits = bits.map { $0.count == 1 ? ".\($0.lowerBound)" : ".\($0.lowerBound)-\($0.upperBound)" } ?? ""
+        return "\(table.abbreviation) \(address)\(bits)"
+    }
 
-    package var swapsWords: Bool { self == .cdab || self == .dcba }
-    package var swapsBytes: Bool { self == .badc || self == .dcba }
-}
+    /// The four ways in which manuals count, so that anyone finds theirs: `hr 27 · 40028 · 400028 · 0x001B`. Modicon's
+    /// five digits end at address 9998, where `-` stands instead.
+    package var notations: String {
+        let number = Int(address) + 1
+        let five = number <= 9999 ? "\(table.modiconDigit)\(Self.padded(String(number), to: 4))" : "-"
+        let six = "\(table.modiconDigit)\(Self.padded(String(number), to: 5))"
+        let hexadecimal = "0x\(Self.padded(String(address, radix: 16, uppercase: true), to: 4))"
+        return "\(self) · \(five) · \(six) · \(hexadecimal)"
+    }
 
-/// How registers spell a value.
-package enum RegisterType: String, Sendable, CaseIterable {
-    case bool
-    case u16, i16, u32, i32, u64, i64, f32, f64
-    case string
-
-    /// Registers of one value; a string's length is given with the tag.
-    package var words: Int {
-        switch self {
-        case .bool, .u16, .i16, .string: 1
-        case .u32, .i32, .f32: 2
-        case .u64, .i64, .f64: 4
-        }
+    private static func padded(_ digits: String, to width: Int) -> String {
+        String(repeating: "0", count: max(0, width - digits.count)) + digits
     }
 }

@@ -1,0 +1,16 @@
+// What a device has taught us about itself, worth keeping over a restart.
+
+
+/// What one unit refuses and what it can bear, as far as it has shown.
+package struct UnitKnowledge: Equatable, Sendable {
+    /// Addresses that the device refused (exception 2 or 3) when they were asked for alone: a value each.
+    package var refused: Set<ModbusUnitLimits.ForbiddenRange> = []
+    /// Addresses between two values that must not be read along, though the values on both sides can be read.
+    package var barriers: Set<ModbusUnitLimits.ForbiddenRange> = []
+    /// The longest request that the device takes, in registers; nil while nothing was too long.
+    package var words: Int?
+
+    package init() {}
+
+    package var isEmpty: Bool { refused.isEmpty && barriers.isEmpty && words == nil }
+}

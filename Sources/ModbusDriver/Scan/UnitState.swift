@@ -1,0 +1,31 @@
+// What the channel's thread remembers of one unit between its requests.
+
+internal import Acquisition
+internal import GatewayModel
+internal import GatewayPlatform
+
+/// Whether the unit may be asked, how long it may take, and what it has taught us.
+struct UnitState: Sendable {
+    /// One lost answer is chance; after two the unit is asked once per step.
+    var silence = BackOff(first: .seconds(1), cap: .seconds(30), tolerated: 1)
+    var roundTrips = RoundTrips()
+    var knowledge: UnitKnowledge
+    /// Raised with every change of `knowledge`, so that someone may write it down.
+    var knowledgeRevision = 0
+    /// The cost by which the present plans were made.
+    var cost: RequestCost
+    /// When the last exchange ended: `limits.pause` counts from there.
+    var lastAnswer = MonotonicTime(nanoseconds: 0)
+    /// RTU: not before this is anything asked, so that an answer that is on its way can come and go.
+    var quarantineEnd = Int64.min
+    /// When the refused values were asked last.
+    var lastRefusedTry: Int64
+    /// RTU: reads of this unit must not be longer than planned; it has refused the register after the last.
+    var refusesExtension = false
+
+    init(knowledge: UnitKnowledge, cost: RequestCost, now: Int64) {
+        self.knowledge = knowledge
+        self.cost = cost
+        lastRefusedTry = now
+    }
+}
