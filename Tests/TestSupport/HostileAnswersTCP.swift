@@ -84,8 +84,8 @@ extension HostileAnswer {
                 [.send($0.frame($0.poison, length: $0.poison.count + 1 + change))]
             }
         }
-        + [0x0001, 0x0100, 0xFFFF].map { protocolID in
-            HostileAnswer("protocol \(protocolID)", .reject) {
+        + ([0x0001, 0x0100, 0xFFFF] as [UInt16]).map { (protocolID: UInt16) -> HostileAnswer in
+            HostileAnswer("protocol " + String(protocolID), .reject) {
                 [.send(Frame.tcp($0.transaction, $0.unit, $0.poison, protocolID: protocolID))]
             }
         }

@@ -196,18 +196,18 @@ package final class HostileModbusServer: Sendable {
     /// A pseudo terminal: the end that we hold, and the path of the other. Kept open here too, so that a client may come
     /// and go.
     private static func terminal() -> (Int32, String) {
-        let own = posix_openpt(O_RDWR | O_NOCTTY)
-        grantpt(own)
-        unlockpt(own)
-        var name = [CChar](repeating: 0, count: 128)
-        unsafe ptsname_r(own, &name, name.count)
-        let path = String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        let other = open(path, O_RDWR | O_NOCTTY)
+        let own = unsafe open("/dev/ptmx", O_RDWR | O_NOCTTY)
+        var (number, locked) = (Int32(0), Int32(0))
+        // Unlocking, and asking for the other end's number: <asm/ioctls.h> TIOCSPTLCK and TIOCGPTN.
+        _ = unsafe ioctl(own, 0x4004_5431, &locked)
+        _ = unsafe ioctl(own, 0x8004_5430, &number)
+        let path = "/dev/pts/\(number)"
+        let other = unsafe open(path, O_RDWR | O_NOCTTY)
         var mode = termios()
         unsafe tcgetattr(other, &mode)
         unsafe cfmakeraw(&mode)
         unsafe tcsetattr(other, TCSANOW, &mode)
-        fcntl(own, F_SETFL, fcntl(own, F_GETFL) | O_NONBLOCK)
+        _ = fcntl(own, F_SETFL, fcntl(own, F_GETFL) | O_NONBLOCK)
         return (own, path)
     }
 }

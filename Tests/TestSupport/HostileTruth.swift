@@ -40,13 +40,13 @@ package struct HostileTruth: Sendable {
         guard pdu.count == 5 else { return [(pdu.first ?? 0) | 0x80, 1] }
         let (address, count) = (Int(pdu[1]) << 8 | Int(pdu[2]), Int(pdu[3]) << 8 | Int(pdu[4]))
         switch pdu[0] {
-        case 1, 2 where (1...2000).contains(count):
+        case 1...2 where (1...2000).contains(count):
             var bytes = [UInt8](repeating: 0, count: (count + 7) / 8)
             for index in 0..<count where bit(unit: unit, address: address + index, request: request) {
                 bytes[index / 8] |= 1 << UInt8(index % 8)
             }
             return [pdu[0], UInt8(bytes.count)] + bytes
-        case 3, 4 where (1...125).contains(count):
+        case 3...4 where (1...125).contains(count):
             var bytes: [UInt8] = []
             for index in address..<address + count {
                 let register = register(unit: unit, address: index, request: request)
