@@ -118,7 +118,7 @@ package struct ChannelScanner<Stream: FieldStream, Clock: GatewayClock>: Sendabl
     /// When a scan can go on: at once, at its grid point, or when its unit may be asked again.
     private func nextMoment(of index: Int, at now: Int64) -> Int64 {
         let scan = scans[index]
-        if scan.isUnderWay { return .min }
+        if scan.isUnderWay { return now }
         let next = max(scan.grid.next, units[scan.unit].quarantineEnd)
         return next <= now && isWaitingForRoom(index, at: now) ? .max : next
     }
