@@ -75,41 +75,45 @@ extension HostileAnswer {
         HostileAnswer("an exception of another function", .reject) { [.send($0.frame([($0.pdu[0] ^ 7) | 0x80, 2]))] },
     ]
 
-    private static let tcpHeaders: [HostileAnswer] =
-        [0, 1, 2, 255, 65535].map { length in
+    private static let tcpHeaders: [HostileAnswer] = tcpLengths + tcpProtocols + tcpIdentities
+
+    private static let tcpLengths =
+        [0, 1, 2, 255, 65535].map { (length: Int) -> HostileAnswer in
             HostileAnswer("length \(length)", .reject) { [.send($0.frame($0.poison, length: length))] }
         }
-        + [-1, 1].map { change in
+        + [-1, 1].map { (change: Int) -> HostileAnswer in
             HostileAnswer("length off by \(change)", .reject) {
                 [.send($0.frame($0.poison, length: $0.poison.count + 1 + change))]
             }
         }
-        + ([0x0001, 0x0100, 0xFFFF] as [UInt16]).map { (protocolID: UInt16) -> HostileAnswer in
-            HostileAnswer("protocol " + String(protocolID), .reject) {
-                [.send(Frame.tcp($0.transaction, $0.unit, $0.poison, protocolID: protocolID))]
-            }
+
+    private static let tcpProtocols = [0x0001, 0x0100, 0xFFFF].map { (protocolID: UInt16) -> HostileAnswer in
+        HostileAnswer("protocol \(protocolID)", .reject) {
+            [.send(Frame.tcp($0.transaction, $0.unit, $0.poison, protocolID: protocolID))]
         }
-        + [
-            HostileAnswer("a bent transaction", .reject) {
-                [.send(Frame.tcp($0.transaction ^ UInt16($0.number(1...65535)), $0.unit, $0.poison))]
-            },
-            HostileAnswer("the transaction before", .reject) {
-                [.send(Frame.tcp($0.transaction &- 0x9E37, $0.unit, $0.poison))]
-            },
-            HostileAnswer("the transaction after", .reject) {
-                [.send(Frame.tcp($0.transaction &+ 0x9E37, $0.unit, $0.poison))]
-            },
-            HostileAnswer("transaction 0", .reject) {
-                [.send(Frame.tcp($0.transaction == 0 ? 1 : 0, $0.unit, $0.poison))]
-            },
-            HostileAnswer("another unit", .reject) { [.send(Frame.tcp($0.transaction, $0.unit &+ 1, $0.poison))] },
-            HostileAnswer("unit 0", .reject) { [.send(Frame.tcp($0.transaction, 0, $0.poison))] },
-            HostileAnswer("unit 255", .reject) { [.send(Frame.tcp($0.transaction, 255, $0.poison))] },
-            HostileAnswer("the other table's function", .reject) { [.send($0.frame($0.ofFunction($0.otherFunction)))] },
-            HostileAnswer("function 0", .reject) { [.send($0.frame($0.ofFunction(0)))] },
-            HostileAnswer("function 127", .reject) { [.send($0.frame($0.ofFunction(127)))] },
-            HostileAnswer("the request itself", .reject) { [.send($0.frame($0.pdu))] },
-        ]
+    }
+
+    private static let tcpIdentities: [HostileAnswer] = [
+        HostileAnswer("a bent transaction", .reject) {
+            [.send(Frame.tcp($0.transaction ^ UInt16($0.number(1...65535)), $0.unit, $0.poison))]
+        },
+        HostileAnswer("the transaction before", .reject) {
+            [.send(Frame.tcp($0.transaction &- 0x9E37, $0.unit, $0.poison))]
+        },
+        HostileAnswer("the transaction after", .reject) {
+            [.send(Frame.tcp($0.transaction &+ 0x9E37, $0.unit, $0.poison))]
+        },
+        HostileAnswer("transaction 0", .reject) {
+            [.send(Frame.tcp($0.transaction == 0 ? 1 : 0, $0.unit, $0.poison))]
+        },
+        HostileAnswer("another unit", .reject) { [.send(Frame.tcp($0.transaction, $0.unit &+ 1, $0.poison))] },
+        HostileAnswer("unit 0", .reject) { [.send(Frame.tcp($0.transaction, 0, $0.poison))] },
+        HostileAnswer("unit 255", .reject) { [.send(Frame.tcp($0.transaction, 255, $0.poison))] },
+        HostileAnswer("the other table's function", .reject) { [.send($0.frame($0.ofFunction($0.otherFunction)))] },
+        HostileAnswer("function 0", .reject) { [.send($0.frame($0.ofFunction(0)))] },
+        HostileAnswer("function 127", .reject) { [.send($0.frame($0.ofFunction(127)))] },
+        HostileAnswer("the request itself", .reject) { [.send($0.frame($0.pdu))] },
+    ]
 
     private static let tcpForeign: [HostileAnswer] = [
         HostileAnswer("garbage, then the answer", .either) { [.send([0xDE, 0xAD, 0xBE, 0xEF, 0xDE] + $0.right)] },
