@@ -91,7 +91,7 @@ final class KnowledgeKeeper: Sendable {
         // What an earlier attempt left may be longer.
         try? disk.remove(name)
         let file = try disk.open(name, create: true)
-        try file.write(bytes.span.bytes, at: 0)
+        try unsafe file.write(bytes.span.bytes, at: 0)
         try file.sync()
         try disk.rename(name, to: Self.file)
         try disk.syncDirectory()
