@@ -83,3 +83,17 @@ package enum DecodeTable {
         return lines
     }
 }
+
+extension DecodeTable {
+    /// The words as they came, for when nothing fits.
+    package static func seen(_ address: RegisterAddress, _ windows: [DecodeDetective.Window]) -> [String] {
+        var rows: [[String]] = []
+        for window in windows {
+            for (index, word) in window.words.enumerated() {
+                let at = RegisterAddress(address.table, UInt16(truncatingIfNeeded: window.first + index))
+                rows.append([at.notations, Spelled.hexadecimal(word), String(word)])
+            }
+        }
+        return ["", "what stands there:"] + Spelled.columns(rows)
+    }
+}

@@ -39,3 +39,13 @@ package struct RegisterWindow {
         }
     }
 }
+
+extension RegisterWindow {
+    /// Reads `count` registers or bits from `address` on, fewer where the device refuses so many.
+    package mutating func read(
+        at address: RegisterAddress, count: Int, _ ask: (UInt16, UInt16) throws(ModbusError) -> [UInt16]
+    ) throws(ModbusError) {
+        var count = min(count, 65536 - Int(address.address))
+        while count > 0, try !attempt(Int(address.address), count, ask) { count /= 2 }
+    }
+}

@@ -94,4 +94,21 @@ package enum ScanReport {
                 + "data: \(line.dataBits), stop: \(line.stopBits) } }"
         }
     }
+
+    /// What to look at when nothing answered.
+    package static func hints(_ reports: [EndpointReport]) -> [String] {
+        var hints: [String] = []
+        if reports.contains(where: { $0.garbled > 0 }) {
+            hints.append(
+                "something came back that is no Modbus frame: on a serial line check speed, parity and termination; on "
+                    + "TCP it may be a serial server in raw mode (RTU over TCP)")
+        }
+        let silent = reports.filter { $0.ending == .complete }
+        if !silent.isEmpty, let first = silent.first {
+            hints.append(
+                "\(first.endpoint)\(silent.count > 1 ? " and \(silent.count - 1) more" : "") can be reached, but no unit "
+                    + "answers: check unit ids (--units 1-247), wiring (A and B swapped?) and --timeout")
+        }
+        return hints
+    }
 }
