@@ -84,6 +84,12 @@ let package = Package(
                 "Simulation", .product(name: "Yams", package: "Yams"),
             ]),
         ours(
+            "Commissioning",
+            [
+                "GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver",
+                .product(name: "Yams", package: "Yams"),
+            ]),
+        ours(
             "Gateway",
             [
                 "GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "MQTTLink", "MQTTDriver", "Journal",
@@ -93,8 +99,8 @@ let package = Package(
         .executableTarget(
             name: "lineside",
             dependencies: [
-                "GatewayModel", "CPlatform", "GatewayPlatform", "GatewayConfiguration", "Gateway", "Simulation",
-                logging, lifecycle,
+                "GatewayModel", "CPlatform", "GatewayPlatform", "ModbusDriver", "GatewayConfiguration",
+                "Commissioning", "Gateway", "Simulation", logging, lifecycle,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -146,6 +152,12 @@ let package = Package(
             [
                 "GatewayModel", "Acquisition", "ModbusDriver", "MQTTLink", "MQTTDriver", "Journal", "Rules", "Upstream",
                 "Simulation", "GatewayConfiguration",
+            ]),
+        tests(
+            "CommissioningTests",
+            [
+                "GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "Simulation", "GatewayConfiguration",
+                "Commissioning", "TestSupport",
             ]),
         tests("GatewayTests", ["GatewayModel", "GatewayPlatform", "Gateway"]),
         tests("EndToEndTests"),
