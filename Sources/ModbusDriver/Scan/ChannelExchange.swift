@@ -56,6 +56,9 @@ extension ChannelScanner {
             }
         } catch {
             note(error, unitIndex)
+            if error == .timeout, window.count == 1 {
+                scans[index].learner.silent(scans[index].cycle[window.lowerBound], plan: scans[index].plan)
+            }
             for position in window where waiting >> UInt32(position - first) & 1 == 1 {
                 fail(scans[index].cycle[position], of: index, with: error.quality)
             }
