@@ -123,6 +123,34 @@ struct ShippedDeviceTests {
         }
     }
 
+    /// The requests of one scan class of a profile, as `address+count`.
+    private func requests(_ id: String, _ group: String) throws -> [String] {
+        let profile = try #require(ShippedProfile.all.first { $0.id == id })
+        let channel = try profile.loaded().plan.channels[0]
+        let unit = channel.units[0]
+        let scan = try #require(unit.scans.first { $0.name == group })
+        return ReadPlan(tags: scan.tags, limits: unit.limits, cost: channel.endpoint.cost).requests
+            .map { "\($0.address)+\($0.count)" }
+    }
+
+    @Test(
+        "what a vendor says of requests is kept",
+        arguments: [
+            // One block of 122 registers, as Janitza's document offers it.
+            ("janitza-umg96rm", "normal", ["19000+122"]),
+            // The identification is another register when it is read with its neighbour.
+            ("carlo-gavazzi-em300", "once", ["11+1"]),
+            // Parameters that don't exist lie between those of a drive.
+            ("abb-acs550", "fast", ["3+1", "101+5"]),
+            ("abb-acs550", "normal", ["1+2", "4+8", "106+1", "108+2", "117+1", "121+1", "400+1"]),
+            // Whole pairs from even addresses.
+            ("omron-e5cc", "normal", ["4+2", "262+8", "1030+2", "1040+2"]),
+            ("wago-750-352", "fast", ["0+8", "512+8"]),
+        ])
+    func requests(profile: String, group: String, expected: [String]) throws {
+        #expect(try requests(profile, group) == expected)
+    }
+
     @Test("every tag of a shipped profile has a signal of its own", arguments: ShippedProfile.all)
     func signals(profile: ShippedProfile) throws {
         let problems = Problems()
