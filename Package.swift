@@ -106,7 +106,7 @@ let package = Package(
         tests("AcquisitionTests", ["GatewayModel", "Acquisition"]),
         tests(
             "ModbusDriverTests",
-            ["GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "Simulation", logging]),
+            ["GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "Simulation", "TestSupport", logging]),
         tests(
             "MQTTDriverTests",
             ["GatewayModel", "GatewayPlatform", "Acquisition", "MQTTLink", "MQTTDriver", "TestSupport", logging]),

@@ -49,7 +49,8 @@ final class FieldSide: Sendable {
             if let kept = old.channels[name], endedChannels[name] == nil {
                 next.channels[name] = kept
             } else {
-                let channel = ModbusChannel(plan: plan, logger: logger, deliver: pipeline.accept)
+                let channel = ModbusChannel(
+                    plan: plan, pool: pipeline.pool, logger: logger, deliver: pipeline.accept)
                 channel.start()
                 next.channels[name] = channel
             }

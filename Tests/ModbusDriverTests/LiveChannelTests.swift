@@ -14,13 +14,14 @@ import Testing
 private final class Collector: Sendable {
     private let collected = Mutex<[Reading]>([])
     private let texts = Mutex<[String]>([])
-    func take(_ batches: [ReadingBatch]) -> Bool {
+    func take(_ batches: inout [ReadingBatch]) -> Bool {
         for batch in batches {
             for reading in batch.readings where reading.kind == .text {
                 texts.withLock { $0.append(batch.value(of: reading).description) }
             }
         }
-        collected.withLock { $0 += batches.flatMap(\.readings) }
+        let readings = batches.flatMap(\.readings)
+        collected.withLock { $0 += readings }
         return true
     }
     var readings: [Reading] { collected.withLock { $0 } }

@@ -174,7 +174,7 @@ package enum RegisterEncoding {
     private static func nibbles(_ number: UInt64) -> UInt64 {
         var (rest, bits, place) = (number, UInt64(0), UInt64(0))
         while rest > 0 {
-            bits |= rest % 10 << place
+            bits |= (rest % 10) << place
             rest /= 10
             place += 4
         }
