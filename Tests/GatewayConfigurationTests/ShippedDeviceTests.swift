@@ -21,9 +21,10 @@ private final class Readings: Sendable {
     }
     private let arrived = Mutex<[TagID: [Arrived]]>([:])
 
-    func take(_ batches: [ReadingBatch]) -> Bool {
+    func take(_ batches: inout [ReadingBatch]) -> Bool {
+        let taken = batches
         arrived.withLock { arrived in
-            for batch in batches {
+            for batch in taken {
                 for reading in batch.readings {
                     arrived[reading.tag, default: []].append(Arrived(reading: reading, value: batch.value(of: reading)))
                 }
@@ -84,7 +85,7 @@ struct ShippedDeviceTests {
         let unit = channelPlan.units[0]
         let readings = Readings()
         let channel = ModbusChannel(
-            plan: channelPlan, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, deliver: readings.take)
+            plan: channelPlan, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, deliver: { readings.take(&$0) })
         channel.start()
         let tags = unit.scans.flatMap(\.tags)
         _ = await eventually { readings.all.count == tags.count }
