@@ -157,7 +157,7 @@ package final class SimulatedEndpoint: Sendable {
         let isAtRest = now.duration(since: client.latest) >= Self.rest
         var answers: [UInt8] = []
         while !client.bytes.isEmpty {
-            switch RequestFrame.first(in: client.bytes, framing: framing, isAtRest: isAtRest) {
+            switch IncomingRequest.first(in: client.bytes, framing: framing, isAtRest: isAtRest) {
             case .incomplete: return answers.isEmpty || send(answers, to: client)
             case .nonsense:
                 if framing == .tcp { return false }

@@ -82,7 +82,7 @@ package final class SimulatedField: Sendable {
             state.coming += bytes
             var ahead = Duration.zero
             // A client's requests are whole: what is none is thrown away at once, as silence would do.
-            while case .frame(let request, let skipped) = RequestFrame.first(
+            while case .frame(let request, let skipped) = IncomingRequest.first(
                 in: state.coming, framing: framing, isAtRest: framing == .rtu)
             {
                 state.coming.removeFirst(skipped + request.bytes.count)
@@ -93,7 +93,7 @@ package final class SimulatedField: Sendable {
         }
     }
 
-    private func answer(_ request: RequestFrame, at now: MonotonicTime, _ state: inout State) {
+    private func answer(_ request: IncomingRequest, at now: MonotonicTime, _ state: inout State) {
         let behaviour = state.behaviour(state.requests, request.unit)
         let pdu = Array(request.bytes[request.pdu])
         let number = state.requests
@@ -127,7 +127,7 @@ package final class SimulatedField: Sendable {
         state.previous = right
     }
 
-    private func framed(_ pdu: [UInt8], _ request: RequestFrame, unit: UInt8) -> [UInt8] {
+    private func framed(_ pdu: [UInt8], _ request: IncomingRequest, unit: UInt8) -> [UInt8] {
         if framing == .tcp {
             let length = UInt16(1 + pdu.count)
             return request.bytes[..<4] + [UInt8(length >> 8), UInt8(length & 0xFF), unit] + pdu

@@ -7,7 +7,7 @@ internal import ModbusDriver
 
 /// The units behind one endpoint, and the answer to one request. One owner: the endpoint's thread.
 ///
-/// Requests are cut out of the stream by `RequestFrame`, not by `modbus_receive`: that knows no function 43, which it
+/// Requests are cut out of the stream by `IncomingRequest`, not by `modbus_receive`: that knows no function 43, which it
 /// would leave lying in the stream, and on RTU it takes requests of one unit only, where a line has several. The answer,
 /// framing and CRC included, is libmodbus'. It goes into a socket pair from which it is fetched: RTU contexts send with
 /// write(), which raises SIGPIPE on a closed connection, and a paced line must hold the answer back.
@@ -50,7 +50,7 @@ struct SimulatedServer: ~Copyable {
     }
 
     /// The frame that answers `request`; empty where a device would be silent.
-    mutating func answer(to request: RequestFrame) -> [UInt8] {
+    mutating func answer(to request: IncomingRequest) -> [UInt8] {
         if framing == .rtu && request.unit == UInt8(MODBUS_BROADCAST_ADDRESS) {
             for registers in units.values { perform(request, on: registers) }
             return []
@@ -61,7 +61,7 @@ struct SimulatedServer: ~Copyable {
     }
 
     @discardableResult
-    private mutating func perform(_ request: RequestFrame, on registers: SimulatedRegisters) -> [UInt8] {
+    private mutating func perform(_ request: IncomingRequest, on registers: SimulatedRegisters) -> [UInt8] {
         let pdu = Array(request.bytes[request.pdu])
         if pdu[0] == 43 { return framed(Identification.answer(to: pdu, of: registers.unit), request) }
         guard let access = Access(pdu) else { return refuse(request, 1) }
@@ -81,7 +81,7 @@ struct SimulatedServer: ~Copyable {
         answer[framing == .tcp ? 7 : 1] & 0x80 != 0
     }
 
-    private mutating func refuse(_ request: RequestFrame, _ exception: UInt32) -> [UInt8] {
+    private mutating func refuse(_ request: IncomingRequest, _ exception: UInt32) -> [UInt8] {
         unsafe modbus_reply_exception(context, request.bytes, exception)
         return request.unit == 0 && framing == .rtu ? fetch().filter { _ in false } : fetch()
     }
@@ -91,7 +91,7 @@ struct SimulatedServer: ~Copyable {
         return got > 0 ? Array(answer[..<got]) : []
     }
 
-    private func framed(_ pdu: [UInt8], _ request: RequestFrame) -> [UInt8] {
+    private func framed(_ pdu: [UInt8], _ request: IncomingRequest) -> [UInt8] {
         if framing == .tcp {
             let length = pdu.count + 1
             return request.bytes[..<4] + [UInt8(length >> 8), UInt8(length & 0xFF), request.unit] + pdu

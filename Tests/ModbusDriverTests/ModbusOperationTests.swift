@@ -28,6 +28,12 @@ private let examples: [(operation: ModbusOperation, request: [UInt8], answer: [U
     ),
 ]
 
+private func length(_ operation: ModbusOperation, of pdu: [UInt8]) -> ModbusOperation.Length {
+    operation.length(of: pdu.span)
+}
+
+private func verdict(_ operation: ModbusOperation, on pdu: [UInt8]) -> ModbusError? { operation.verdict(on: pdu.span) }
+
 @Suite("Modbus operations")
 struct ModbusOperationTests {
     @Test("Requests are spelled as in the examples of the standard", arguments: examples.indices)
@@ -41,10 +47,10 @@ struct ModbusOperationTests {
     @Test("The standard's own answers pass, and so does an exception as such", arguments: examples.indices)
     func answers(index: Int) {
         let (operation, _, answer) = examples[index]
-        #expect(operation.length(of: answer.span) == .exactly(answer.count))
-        #expect(operation.verdict(on: answer.span) == nil)
+        #expect(length(operation, of: answer) == .exactly(answer.count))
+        #expect(verdict(operation, on: answer) == nil)
         for code in UInt8(1)...11 {
-            #expect(operation.verdict(on: [answer[0] | 0x80, code].span) == .exception(code))
+            #expect(verdict(operation, on: [answer[0] | 0x80, code]) == .exception(code))
         }
     }
 
@@ -52,7 +58,7 @@ struct ModbusOperationTests {
     func lengths(index: Int) {
         let (operation, _, answer) = examples[index]
         for count in 0..<answer.count {
-            switch operation.length(of: answer.span.extracting(0..<count)) {
+            switch length(operation, of: Array(answer[..<count])) {
             case .exactly(let length): #expect(length == answer.count)
             case .atLeast(let length): #expect(length > count && length <= answer.count)
             case .wrong(let what): Issue.record("\(count) bytes: \(what)")
@@ -64,8 +70,8 @@ struct ModbusOperationTests {
     func functions(index: Int) {
         let (operation, _, answer) = examples[index]
         for code in UInt8.min...UInt8.max where code != operation.function && code != operation.function | 0x80 {
-            #expect(operation.length(of: ([code] + answer.dropFirst()).span) == .wrong(.function))
-            #expect(operation.verdict(on: ([code] + answer.dropFirst()).span) != nil)
+            #expect(length(operation, of: [code] + answer.dropFirst()) == .wrong(.function))
+            #expect(verdict(operation, on: [code] + answer.dropFirst()) != nil)
         }
     }
 
@@ -75,7 +81,7 @@ struct ModbusOperationTests {
         let right = UInt8(operation.dataBytes)
         #expect(right == (table.isBits ? 2 : 32))
         for count in UInt8.min...UInt8.max where count != right {
-            #expect(operation.length(of: [table.readFunction, count].span) == .wrong(.byteCount))
+            #expect(length(operation, of: [table.readFunction, count]) == .wrong(.byteCount))
         }
     }
 
@@ -85,17 +91,17 @@ struct ModbusOperationTests {
             for index in 1..<answer.count {
                 var wrong = answer
                 wrong[index] ^= 0x10
-                #expect(operation.verdict(on: wrong.span) == .malformed(.echo))
+                #expect(verdict(operation, on: wrong) == .malformed(.echo))
             }
-            #expect(operation.verdict(on: answer.dropLast().map(\.self).span) == .malformed(.length))
-            #expect(operation.verdict(on: (answer + [0]).span) == .malformed(.length))
+            #expect(verdict(operation, on: answer.dropLast()) == .malformed(.length))
+            #expect(verdict(operation, on: answer + [0]) == .malformed(.length))
         }
     }
 
     @Test("An identification that promises more than a frame holds is refused, not waited for")
     func endlessIdentification() {
         let operation = ModbusOperation.identify(category: 1, object: 0)
-        #expect(operation.length(of: [43, 14, 1, 1, 0, 0, 200, 0, 250].span) == .wrong(.length))
-        #expect(operation.length(of: [43, 13, 1, 1, 0, 0, 1].span) == .wrong(.function))
+        #expect(length(operation, of: [43, 14, 1, 1, 0, 0, 200, 0, 250]) == .wrong(.length))
+        #expect(length(operation, of: [43, 13, 1, 1, 0, 0, 1]) == .wrong(.function))
     }
 }

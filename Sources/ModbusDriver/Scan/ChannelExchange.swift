@@ -56,6 +56,9 @@ extension ChannelScanner {
             }
         } catch {
             note(error, unitIndex)
+            if error == .timeout, window.count == 1 {
+                scans[index].learner.silent(scans[index].cycle[window.lowerBound], plan: scans[index].plan)
+            }
             for position in window where waiting >> UInt32(position - first) & 1 == 1 {
                 fail(scans[index].cycle[position], of: index, with: error.quality)
             }
@@ -170,11 +173,11 @@ extension ChannelScanner {
         return unit.isTimeoutAdaptive ? units[unitIndex].roundTrips.timeout(cap: unit.timeout) : unit.timeout
     }
 
-    /// A read may be one register longer when the device allows the length and nobody forbids the address.
-    func mayExtend(_ request: ReadRequest, _ unitIndex: Int) -> Bool {
-        guard plan.endpoint.framing == .rtu, !units[unitIndex].refusesExtension else { return false }
+    /// A read may be longer when the device allows the length and nobody forbids the address.
+    func mayExtend(_ request: ReadRequest, _ unitIndex: Int) -> Int {
+        guard plan.endpoint.framing == .rtu, !units[unitIndex].refusesExtension else { return 0 }
         let limits = plan.units[unitIndex].limits
-        return limits.allowsExtension(of: request, knowledge: units[unitIndex].knowledge)
+        return limits.extensions(of: request, knowledge: units[unitIndex].knowledge)
     }
 
     mutating func rest(_ unitIndex: Int) {

@@ -27,8 +27,10 @@ package struct ChannelScanner<Stream: FieldStream, Clock: GatewayClock>: Sendabl
 
     /// Time for a connection, at most: a black hole must not hold the thread for the kernel's two minutes.
     static var connectTimeout: Duration { .seconds(2) }
-    /// How often values that the device has refused are asked again.
-    static var refusedRetry: Duration { .seconds(3600) }
+    /// When values that the device has refused are asked again: a device that was starting up says no as well, so first
+    /// soon, then less and less often.
+    static var firstRefusedRetry: Duration { .seconds(60) }
+    private static var longestRefusedRetry: Duration { .seconds(3600) }
     /// A device that is busy (exception 5 or 6) gets this long before it is asked again.
     static var busyPause: Duration { .milliseconds(50) }
     /// A batch is handed on when its first reading is this old, even if the cycle isn't over: slow lines take seconds.
@@ -94,7 +96,9 @@ package struct ChannelScanner<Stream: FieldStream, Clock: GatewayClock>: Sendabl
         guard let index = mostUrgent(at: now.nanoseconds) else { return }
         let unitIndex = scans[index].unit
         if !scans[index].isUnderWay { begin(index, at: now) }
-        if units[unitIndex].silence.allows(at: now.nanoseconds) {
+        if !scans[index].isUnderWay {
+            // Every value of the scan class is refused: nothing to ask in this cycle.
+        } else if units[unitIndex].silence.allows(at: now.nanoseconds) {
             exchangeWindow(index)
         } else {
             statistics.units[unitIndex].scansSkipped += 1
@@ -147,7 +151,8 @@ package struct ChannelScanner<Stream: FieldStream, Clock: GatewayClock>: Sendabl
     mutating func begin(_ index: Int, at now: MonotonicTime) {
         let unitIndex = scans[index].unit
         let sinceTry = now.nanoseconds &- units[unitIndex].lastRefusedTry
-        if !scans[index].plan.refused.isEmpty && sinceTry >= Self.refusedRetry.nanoseconds {
+        if !scans[index].plan.refused.isEmpty && sinceTry >= units[unitIndex].refusedPause.nanoseconds {
+            units[unitIndex].refusedPause = min(units[unitIndex].refusedPause * 2, Self.longestRefusedRetry)
             retryRefused(of: unitIndex, at: now.nanoseconds)
         }
         scans[index].beginCycle()
@@ -161,6 +166,7 @@ package struct ChannelScanner<Stream: FieldStream, Clock: GatewayClock>: Sendabl
         for request in scans[index].plan.refused where !scans[index].cycle.contains(request) {
             scans[index].add(request, failedWith: .badConfigurationError, at: clock.wall(), to: &batches[index])
         }
+        scans[index].learner.cycleEnded()
         if scans[index].learner.hasLearned { learn(from: index) }
         if ended.nanoseconds &- units[unitIndex].lastCostReview >= Self.costReview.nanoseconds {
             units[unitIndex].lastCostReview = ended.nanoseconds
@@ -185,8 +191,10 @@ package struct ChannelScanner<Stream: FieldStream, Clock: GatewayClock>: Sendabl
     /// Takes over what a scan has learned, and makes the unit's plans anew.
     mutating func learn(from index: Int) {
         let unitIndex = scans[index].unit
-        units[unitIndex].knowledge = scans[index].learner.knowledge
+        units[unitIndex].knowledge = scans[index].learner.added(to: units[unitIndex].knowledge)
         units[unitIndex].knowledgeRevision += 1
+        units[unitIndex].refusedPause = Self.firstRefusedRetry
+        units[unitIndex].lastRefusedTry = clock.monotonic().nanoseconds
         for other in scans.indices where scans[other].unit == unitIndex && !scans[other].isUnderWay {
             scans[other].replan(cost: units[unitIndex].cost, knowledge: units[unitIndex].knowledge)
         }

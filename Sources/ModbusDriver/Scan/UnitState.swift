@@ -19,8 +19,9 @@ struct UnitState: Sendable {
     var lastAnswer = MonotonicTime(nanoseconds: 0)
     /// RTU: not before this is anything asked, so that an answer that is on its way can come and go.
     var quarantineEnd = Int64.min
-    /// When the refused values were asked last.
+    /// When the refused values were asked last, and how long they are left alone.
     var lastRefusedTry: Int64
+    var refusedPause = Duration.seconds(60)
     /// RTU: reads of this unit must not be longer than planned; it has refused the register after the last.
     var refusesExtension = false
 

@@ -3,7 +3,7 @@
 package import ModbusDriver
 
 /// One request with its framing. The daemon never takes requests: only simulated devices do.
-package struct RequestFrame: Equatable, Sendable {
+package struct IncomingRequest: Equatable, Sendable {
     package var unit: UInt8
     /// The whole frame, framing included.
     package var bytes: [UInt8]
@@ -12,7 +12,7 @@ package struct RequestFrame: Equatable, Sendable {
 
     package enum Found: Equatable, Sendable {
         /// A request of so many bytes, after `skipped` bytes that were none.
-        case frame(RequestFrame, skipped: Int)
+        case frame(IncomingRequest, skipped: Int)
         case incomplete
         /// Nothing here can become a request.
         case nonsense
@@ -30,7 +30,7 @@ package struct RequestFrame: Equatable, Sendable {
         guard bytes[2] == 0, bytes[3] == 0, length >= 2, length <= TCPFrame.longest - 6 else { return .nonsense }
         guard bytes.count >= 6 + length else { return .incomplete }
         let frame = Array(bytes[..<(6 + length)])
-        return .frame(RequestFrame(unit: frame[6], bytes: frame, pdu: 7..<frame.count), skipped: 0)
+        return .frame(IncomingRequest(unit: frame[6], bytes: frame, pdu: 7..<frame.count), skipped: 0)
     }
 
     private static func firstRTU(_ bytes: [UInt8], _ isAtRest: Bool) -> Found {
@@ -44,12 +44,12 @@ package struct RequestFrame: Equatable, Sendable {
             }
             let frame = Array(rest.prefix(length))
             guard isIntact(frame) else { continue }
-            return .frame(RequestFrame(unit: frame[0], bytes: frame, pdu: 1..<length - 2), skipped: start)
+            return .frame(IncomingRequest(unit: frame[0], bytes: frame, pdu: 1..<length - 2), skipped: start)
         }
         guard isAtRest else { return .incomplete }
         // A function that is not known here has no known length; silence ends it (Serial Line V1.02, 2.5.1.1).
         guard bytes.count >= 4, bytes.count <= RTUFrame.longest, isIntact(bytes) else { return .nonsense }
-        return .frame(RequestFrame(unit: bytes[0], bytes: bytes, pdu: 1..<bytes.count - 2), skipped: 0)
+        return .frame(IncomingRequest(unit: bytes[0], bytes: bytes, pdu: 1..<bytes.count - 2), skipped: 0)
     }
 
     private static func isIntact(_ frame: [UInt8]) -> Bool {
