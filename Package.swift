@@ -19,8 +19,8 @@ func ours(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [
     .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: strict)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
-    .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
+func tests(_ name: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []) -> Target {
+    .testTarget(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: strict)
 }
 
 // Targets stand in the order in which the data flows (Documentation/ARCHITECTURE.md).
@@ -150,9 +150,10 @@ let package = Package(
         tests(
             "GatewayConfigurationTests",
             [
-                "GatewayModel", "Acquisition", "ModbusDriver", "MQTTLink", "MQTTDriver", "Journal", "Rules", "Upstream",
-                "Simulation", "GatewayConfiguration",
-            ]),
+                "GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "MQTTLink", "MQTTDriver", "Journal",
+                "Rules", "Upstream", "Simulation", "GatewayConfiguration", "TestSupport", logging,
+            ],
+            exclude: ["Fixtures"]),
         tests(
             "CommissioningTests",
             [
