@@ -100,6 +100,23 @@ package struct AuditLine: Equatable, Sendable {
     }
 }
 
+extension AuditLine {
+    /// For people: `2026-11-24T06:00:00.000Z done hall/press/drive/set_point 20 -> 21.5 by scada over mqtt: reason`.
+    package var spelled: String {
+        var text = "\(sequence) \(record.time.rfc3339) \(record.event.rawValue)"
+        if !record.tag.isEmpty { text += " \(record.tag)" }
+        if let count = record.count { text += " \(count)" }
+        if record.old != nil || record.new != nil {
+            text += " \(record.old.map { "\($0) -> " } ?? "")\(record.new.map { "\($0)" } ?? "?")"
+        }
+        if !record.who.isEmpty { text += " by \(record.who)" }
+        if let door = record.door { text += " over \(door.rawValue)" }
+        if !record.reason.isEmpty { text += ": \(record.reason)" }
+        // What a sender wrote must not steer a terminal.
+        return String(text.map { $0.unicodeScalars.contains { $0.value < 0x20 || (0x7F...0x9F).contains($0.value) } ? " " : $0 })
+    }
+}
+
 enum AuditHash {
     /// What the first line of a trail has for the line before it.
     static let first = String(repeating: "0", count: 64)
