@@ -27,7 +27,11 @@ func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
 // Targets stand in the order in which the data flows (Documentation/ARCHITECTURE.md).
 let package = Package(
     name: "lineside",
-    products: [.executable(name: "lineside", targets: ["lineside"])],
+    products: [
+        .executable(name: "lineside", targets: ["lineside"]),
+        // What issue bars are measured with; installed nowhere.
+        .executable(name: "modbus-bench", targets: ["ModbusBench"]),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
@@ -102,16 +106,36 @@ let package = Package(
             resources: [.embedInCode("DemoPlant")],
             swiftSettings: strict),
 
+        // The bars as commands (Benchmarks/README.md). The driver alone: nothing of the page or the configuration.
+        .target(name: "CFloor", dependencies: ["CModbus"], path: "Benchmarks/Sources/CFloor"),
+        .executableTarget(
+            name: "ModbusBench",
+            dependencies: [
+                "GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "CFloor", "TestSupport",
+                "FieldAdversary", logging,
+            ],
+            path: "Benchmarks/Sources/ModbusBench", swiftSettings: strict),
+
         // Brokers, programs and clocks that several test targets need.
         .target(
             name: "TestSupport", dependencies: ["GatewayModel", "GatewayPlatform"], path: "Tests/TestSupport",
             swiftSettings: strict),
+        // A driver against a hostile field, with a judge; for the tests and for the long campaign of the benchmarks.
+        .target(
+            name: "FieldAdversary",
+            dependencies: [
+                "GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "TestSupport", logging,
+            ],
+            path: "Tests/FieldAdversary", swiftSettings: strict),
         tests("GatewayModelTests", ["GatewayModel"]),
         tests("GatewayPlatformTests", ["GatewayModel", "GatewayPlatform", "TestSupport"]),
         tests("AcquisitionTests", ["GatewayModel", "Acquisition"]),
         tests(
             "ModbusDriverTests",
-            ["GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "Simulation", logging]),
+            [
+                "GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "Simulation", "TestSupport",
+                "FieldAdversary", logging,
+            ]),
         tests(
             "MQTTDriverTests",
             ["GatewayModel", "GatewayPlatform", "Acquisition", "MQTTLink", "MQTTDriver", "TestSupport", logging]),

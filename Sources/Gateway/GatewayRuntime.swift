@@ -49,7 +49,7 @@ package final class GatewayRuntime: Sendable {
         journal = Journal(plan: plan.store, disk: disk, clock: clock, tags: plan.tags, logger: logger)
         pipeline = ReadingPipeline(
             history: history, journal: journal, rules: plan.rules, tags: plan.tags, logger: logger)
-        field = FieldSide(pipeline: pipeline, logger: logger)
+        field = FieldSide(pipeline: pipeline, folder: "\(plan.store.directory)/devices", logger: logger)
         writes = WriteSide(disk: disk, history: history, field: field, logger: logger)
         state = Mutex(State(plan: plan, lastReload: startedAt))
     }
@@ -67,6 +67,7 @@ package final class GatewayRuntime: Sendable {
         applySinks(plan.sinks)
         pipeline.start()
         field.apply(plan)
+        field.start()
         writes.apply(plan)
     }
 

@@ -38,17 +38,20 @@ package struct SimulatedUnit: Equatable, Sendable {
     }
 }
 
-/// One simulated Modbus TCP server.
+/// One simulated endpoint: a Modbus server on a TCP port or at the far end of a serial line.
 package struct SimulatedChannel: Equatable, Sendable {
     package var name: String
-    package var host: String
-    package var port: UInt16
+    package var endpoint: ModbusEndpoint
     package var units: [SimulatedUnit]
-    package init(name: String, host: String, port: UInt16, units: [SimulatedUnit]) {
+
+    package init(name: String, endpoint: ModbusEndpoint, units: [SimulatedUnit]) {
         self.name = name
-        self.host = host
-        self.port = port
+        self.endpoint = endpoint
         self.units = units
+    }
+
+    package init(name: String, host: String, port: UInt16, units: [SimulatedUnit]) {
+        self.init(name: name, endpoint: .tcp(host: host, port: port), units: units)
     }
 }
 

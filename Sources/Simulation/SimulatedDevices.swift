@@ -26,13 +26,15 @@ package final class SimulatedEndpoint: Sendable {
     private let thread = Mutex<DedicatedThread?>(nil)
 
     package init(plan: SimulatedChannel) throws(SimulationError) {
-        guard plan.host == "127.0.0.1" || plan.host == "localhost" else {
+        guard case .tcp(let host, let planned) = plan.endpoint else {
+            throw SimulationError(description: "channel \(plan.name): simulate can't serve \(plan.endpoint)")
+        }
+        guard host == "127.0.0.1" || host == "localhost" else {
             throw SimulationError(
-                description: "channel \(plan.name): \(plan.host) is not this machine; simulate serves on 127.0.0.1 only"
-            )
+                description: "channel \(plan.name): \(host) is not this machine; simulate serves on 127.0.0.1 only")
         }
         self.plan = plan
-        (listener, port) = try Self.listen(on: plan.port, name: plan.name)
+        (listener, port) = try Self.listen(on: planned, name: plan.name)
     }
 
     deinit { Glibc.close(listener) }
@@ -99,7 +101,7 @@ private struct SimulatedServer: ~Copyable {
     private var request = [UInt8](repeating: 0, count: Int(MODBUS_TCP_MAX_ADU_LENGTH))
 
     init?(plan: SimulatedChannel) {
-        guard let made = unsafe modbus_new_tcp("127.0.0.1", Int32(plan.port)) else { return nil }
+        guard let made = unsafe modbus_new_tcp("127.0.0.1", 502) else { return nil }
         unsafe context = made
         units = Dictionary(
             plan.units.compactMap { unit in SimulatedRegisters(unit: unit).map { (unit.unitID, $0) } },

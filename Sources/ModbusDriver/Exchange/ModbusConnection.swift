@@ -27,8 +27,9 @@ package struct ModbusConnection<Stream: FieldStream>: Sendable {
     private var flying: [Flying] = []
     private var transaction: UInt16
     /// Transactions that were answered or given up lately: their answers are late or doubled, and harmless.
-    private var recent = [UInt16](repeating: 0, count: 32)
+    private var recent = [Recent](repeating: Recent(transaction: 0, total: 0), count: 32)
     private var recentCount = 0
+    private var recentNext = 0
     /// Exchanges in a row on which nothing at all came back.
     private var silences = 0
     /// How many answers the present connection has given: a first request that finds it closed may try once more.
@@ -36,6 +37,12 @@ package struct ModbusConnection<Stream: FieldStream>: Sendable {
     private var lastSignature: UInt32 = .max
     private var lastEnd = MonotonicTime(nanoseconds: 0)
     package private(set) var counts = ExchangeCounts()
+
+    private struct Recent: Sendable {
+        var transaction: UInt16
+        /// Bytes of its right answer.
+        var total: Int
+    }
 
     private struct Flying: Sendable {
         var transaction: UInt16
@@ -54,6 +61,7 @@ package struct ModbusConnection<Stream: FieldStream>: Sendable {
         package var data: Range<Int> { pdu.lowerBound + 2..<pdu.upperBound }
     }
 
+    private static var exceptionBytes: Int { 9 }
     /// Nothing came on two exchanges in a row: the other end may be gone without a word.
     private static var silencesBeforeClosing: Int { 2 }
     /// After a broken RTU exchange: how long the line must be silent, and how long we wait for that at most.
@@ -208,7 +216,11 @@ package struct ModbusConnection<Stream: FieldStream>: Sendable {
             case .failed(let what): throw .malformed(what)
             case .frame(let transaction, let unit, let total):
                 guard let position = flying.firstIndex(where: { $0.transaction == transaction }) else {
-                    guard recent.prefix(recentCount).contains(transaction) else { throw .malformed(.transaction) }
+                    // Only as long as its answer must be: a wrong length would lead into the middle of the next frame.
+                    let isLate = recent.prefix(recentCount).contains {
+                        $0.transaction == transaction && ($0.total == total || total == Self.exceptionBytes)
+                    }
+                    guard isLate else { throw .malformed(.transaction) }
                     guard bytes.count >= total else { return nil }
                     counts.lateAnswers += 1
                     start += total
@@ -229,7 +241,7 @@ package struct ModbusConnection<Stream: FieldStream>: Sendable {
                 if let error, !error.keepsConnection { throw error }
                 let answer = Answer(
                     index: flying[position].index, pdu: start + TCPFrame.headerBytes..<start + total, error: error)
-                remember(transaction)
+                remember(flying[position])
                 flying.remove(at: position)
                 start += total
                 (served, silences) = (served + 1, 0)
@@ -257,13 +269,12 @@ package struct ModbusConnection<Stream: FieldStream>: Sendable {
         return Answer(index: flying.removeLast().index, pdu: pdu, error: error)
     }
 
-    private mutating func remember(_ transaction: UInt16) {
-        recent[recentNext] = transaction
+    private mutating func remember(_ request: Flying) {
+        let data = request.operation.isRead ? 2 + request.operation.dataBytes : 5
+        recent[recentNext] = Recent(transaction: request.transaction, total: TCPFrame.headerBytes + data)
         recentNext = (recentNext + 1) % recent.count
         recentCount = min(recentCount + 1, recent.count)
     }
-    private var recentNext = 0
-
     /// More has come than any answer can be: on RTU the oldest half can hold no answer any more.
     private mutating func makeRoom() throws(ModbusError) {
         if framing == .tcp && start == 0 { throw .malformed(.unasked) }
@@ -274,7 +285,7 @@ package struct ModbusConnection<Stream: FieldStream>: Sendable {
     }
 
     private mutating func giveUp(_ error: ModbusError) {
-        for request in flying { remember(request.transaction) }
+        for request in flying { remember(request) }
         flying.removeAll(keepingCapacity: true)
         switch framing {
         case .tcp:

@@ -8,7 +8,7 @@ extension ModbusError {
 extension ModbusUnitLimits {
     func allowsExtension(of request: ReadRequest, knowledge: UnitKnowledge) -> Bool {
         let extra = request.table.isBits ? 8 : 1
-        let limit = request.table.isBits ? bits : min(words, knowledge.words ?? words)
+        let limit = request.table.isBits ? min(bits, knowledge.bits ?? bits) : min(words, knowledge.words ?? words)
         let end = request.addresses.upperBound
         guard alignment == 1, Int(request.count) + extra <= limit, end + extra <= 65536 else { return false }
         func isHit(_ range: ForbiddenRange) -> Bool {

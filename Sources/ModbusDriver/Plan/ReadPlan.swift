@@ -51,24 +51,40 @@ package struct ReadField: Equatable, Sendable, BitwiseCopyable {
         bitCount = UInt8(tag.at.bits?.count ?? 0)
         isExponentNegated = tag.exponent?.isNegated ?? false
     }
+
+    /// The addresses that one request must carry for this value (see `ModbusTagPlan.addresses`).
+    package var addresses: Range<Int> {
+        let own = Int(address)..<Int(address) + Int(words)
+        guard exponentAddress >= 0 else { return own }
+        let other = Int(exponentAddress)
+        return min(own.lowerBound, other)..<max(own.upperBound, other + 1)
+    }
 }
 
 /// The requests of one scan class of one unit.
 ///
-/// `fields` are the scan's values in the order of table and address, whatever the requests are; a request carries a
-/// range of them. Each value is in one of `requests` or of `refused`.
+/// `fields` are the scan's values in the order of table and address of what carries them; a request carries a
+/// range of them. Each value is in one of `requests`, `refused` or `unreadable`.
 package struct ReadPlan: Equatable, Sendable {
     package let requests: [ReadRequest]
     package let fields: [ReadField]
     /// Values that the device has refused, each as the request that would read it alone: asked only now and then.
     package let refused: [ReadRequest]
+    /// Values that no request may carry, whose addresses are never asked: only `fields` means anything here.
+    package let unreadable: [ReadRequest]
 
-    package init(requests: [ReadRequest], fields: [ReadField], refused: [ReadRequest] = []) {
+    package init(
+        requests: [ReadRequest], fields: [ReadField], refused: [ReadRequest] = [], unreadable: [ReadRequest] = []
+    ) {
         self.requests = requests
         self.fields = fields
         self.refused = refused
+        self.unreadable = unreadable
     }
 
     /// Registers and bits that all requests together carry.
     package var unitsRead: Int { requests.reduce(0) { $0 + Int($1.count) } }
+
+    /// Nanoseconds that one cycle takes.
+    package func time(at cost: RequestCost) -> Double { requests.reduce(0) { $0 + cost.of($1) } }
 }

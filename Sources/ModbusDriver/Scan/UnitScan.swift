@@ -35,7 +35,7 @@ struct UnitScan: Sendable {
         self.plan = ReadPlan(tags: scan.tags, limits: plan.limits, cost: cost, knowledge: knowledge)
         normalisers = scan.tags.map { Normaliser($0.normalisation) }
         grid = ScanGrid(period: scan.period, startingAt: now)
-        learner = RefusalLearner(knowledge: knowledge)
+        learner = RefusalLearner(knowledge: knowledge, alignment: plan.limits.alignment)
     }
 
     var isUnderWay: Bool { position < cycle.count }
