@@ -159,7 +159,7 @@ let package = Package(
                 "Simulation", "GatewayConfiguration",
             ]),
         tests("GatewayTests", ["GatewayModel", "GatewayPlatform", "Gateway"]),
-        tests("EndToEndTests"),
+        tests("EndToEndTests", [crypto]),
         tests("ArchitectureTests"),
     ],
     swiftLanguageModes: [.v6]

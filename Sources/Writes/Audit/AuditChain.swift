@@ -34,7 +34,9 @@ struct AuditFile {
             }
         }
         let good = lines.last?.range.upperBound ?? 0
-        if let first = damage.first(where: { $0.lowerBound >= good }), bytes.count - first.lowerBound <= Self.longestLine {
+        if let first = damage.first(where: { $0.lowerBound >= good }),
+            bytes.count - first.lowerBound <= Self.longestLine
+        {
             torn = first.lowerBound..<bytes.count
             damage.removeAll { $0.lowerBound >= good }
         }

@@ -6,8 +6,8 @@ package import GatewayPlatform
 package struct AuditBounds: Equatable, Sendable {
     /// Bytes of one file; then a new one is begun.
     package var fileBytes: Int64 = 4 << 20
-    /// Files, the newest included; then the oldest is removed. 8 × 4 MiB hold about 100,000 lines.
-    package var files = 8
+    /// Files, the newest included; then the oldest is removed. 16 × 4 MiB hold about 131,000 lines.
+    package var files = 16
     package init() {}
 }
 
@@ -46,7 +46,9 @@ package struct AuditLog: Sendable {
     /// - Throws: when the line may not be on the device. It then counts as not written.
     package mutating func append(_ record: AuditRecord) throws(DiskError) {
         try open()
-        let line = record.line(sequence: next, previous: lastHash)
+        var line = record.line(sequence: next, previous: lastHash)
+        // A line begins and ends with a sector, so that a power cut can tear none but the one that is being written.
+        line += [UInt8](repeating: UInt8(ascii: " "), count: Self.padding(line.count + 1))
         if linesInFile > 0 && offset + Int64(line.count) + 1 > bounds.fileBytes {
             file = nil
             try begin()
@@ -64,6 +66,11 @@ package struct AuditLog: Sendable {
         next += 1
         lastHash = AuditHash.of(line)
     }
+
+    private static let sectorBytes = 512
+
+    /// What is missing to the end of a sector.
+    private static func padding(_ count: Int) -> Int { (sectorBytes - count % sectorBytes) % sectorBytes }
 
     /// Puts the present file aside and begins a new one.
     private mutating func begin() throws(DiskError) {
@@ -114,24 +121,18 @@ package struct AuditLog: Sendable {
         isOpened = true
     }
 
-    /// Blanks out a torn end, and writes the last line once more: a process before this one may have seen its sync fail,
-    /// and then only the kernel's memory holds it.
+    /// Blanks out a torn end, up to the end of its last sector.
     private mutating func resume(_ found: AuditFile) throws(DiskError) {
         let present = try disk.open(AuditTrail.newest, create: false)
-        if let range = found.lines.last?.range {
-            try unsafe present.write(Array(found.bytes[range]).span.bytes, at: Int64(range.lowerBound))
-        }
-        var end = Int64(found.bytes.count)
-        if let torn = found.torn {
-            let blanks = [UInt8](repeating: UInt8(ascii: " "), count: torn.count - 1) + [UInt8(ascii: "\n")]
-            try unsafe present.write(blanks.span.bytes, at: Int64(torn.lowerBound))
-        } else if found.bytes.last != UInt8(ascii: "\n") {
-            try unsafe present.write([UInt8(ascii: "\n")].span.bytes, at: end)
-            end += 1
+        let start = found.torn?.lowerBound ?? found.bytes.count
+        let end = found.bytes.count + Self.padding(found.bytes.count)
+        if start < end {
+            let blanks = [UInt8](repeating: UInt8(ascii: " "), count: end - start - 1) + [UInt8(ascii: "\n")]
+            try unsafe present.write(blanks.span.bytes, at: Int64(start))
         }
         try present.sync()
         try disk.syncDirectory()
-        offset = end
+        offset = Int64(end)
         file = present
     }
 }

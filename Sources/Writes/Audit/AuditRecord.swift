@@ -113,7 +113,8 @@ extension AuditLine {
         if let door = record.door { text += " over \(door.rawValue)" }
         if !record.reason.isEmpty { text += ": \(record.reason)" }
         // What a sender wrote must not steer a terminal.
-        return String(text.map { $0.unicodeScalars.contains { $0.value < 0x20 || (0x7F...0x9F).contains($0.value) } ? " " : $0 })
+        return String(
+            text.map { $0.unicodeScalars.contains { $0.value < 0x20 || (0x7F...0x9F).contains($0.value) } ? " " : $0 })
     }
 }
 

@@ -69,7 +69,8 @@ package enum WriteEncoding {
         let bytes = Array(pdu.dropFirst(2))
         guard bytes.count >= (tag.at.table.isBits ? 1 : 2 * tag.words), !tag.type.isText else { return nil }
         let field = ReadField(tag, position: 0)
-        guard let raw = unsafe field.number(in: bytes.span.bytes, from: Int(tag.at.address), bits: tag.at.table.isBits) else {
+        guard let raw = unsafe field.number(in: bytes.span.bytes, from: Int(tag.at.address), bits: tag.at.table.isBits)
+        else {
             return nil
         }
         var plan = tag.normalisation

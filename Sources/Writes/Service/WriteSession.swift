@@ -131,6 +131,11 @@ package struct WriteSession: Sendable {
                 // 1 to 3 are said before anything is done (V1.1b3, 6); after the others nobody knows.
                 return end(number, .failed("the device refuses: \(failure.error)"), isKnownUnsent: code <= 3)
             }
+            switch failure.error {
+            case .unreachable, .unknownHost, .outOfDescriptors:
+                return end(number, .failed("\(failure.error); nothing was sent"), isKnownUnsent: true)
+            default: break
+            }
             end(number, .failed("\(failure.error); whether the device has the value is not known"))
         case .failure(let failure):
             end(number, .failed("the device took the value, but could not be read: \(failure.error)"))
