@@ -89,8 +89,8 @@ let package = Package(
         .executableTarget(
             name: "lineside",
             dependencies: [
-                "GatewayModel", "CPlatform", "GatewayPlatform", "GatewayConfiguration", "Gateway", "Simulation",
-                logging, lifecycle,
+                "GatewayModel", "CPlatform", "GatewayPlatform", "ModbusDriver", "GatewayConfiguration", "Gateway",
+                "Simulation", logging, lifecycle,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],

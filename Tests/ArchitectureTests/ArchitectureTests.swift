@@ -48,7 +48,7 @@ struct ArchitectureTests {
             "lineside",
             [
                 "ArgumentParser", "CPlatform", "Gateway", "GatewayConfiguration", "GatewayModel", "GatewayPlatform",
-                "Logging", "ServiceLifecycle", "Simulation", "UnixSignals",
+                "Logging", "ModbusDriver", "ServiceLifecycle", "Simulation", "UnixSignals",
             ]
         ),
     ]
