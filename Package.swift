@@ -19,14 +19,18 @@ func ours(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [
     .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: strict)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
-    .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
+func tests(_ name: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []) -> Target {
+    .testTarget(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: strict)
 }
 
 // Targets stand in the order in which the data flows (Documentation/ARCHITECTURE.md).
 let package = Package(
     name: "lineside",
-    products: [.executable(name: "lineside", targets: ["lineside"])],
+    products: [
+        .executable(name: "lineside", targets: ["lineside"]),
+        // What issue bars are measured with; installed nowhere.
+        .executable(name: "modbus-bench", targets: ["ModbusBench"]),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
@@ -80,6 +84,12 @@ let package = Package(
                 "Simulation", .product(name: "Yams", package: "Yams"),
             ]),
         ours(
+            "Commissioning",
+            [
+                "GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver",
+                .product(name: "Yams", package: "Yams"),
+            ]),
+        ours(
             "Gateway",
             [
                 "GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "MQTTLink", "MQTTDriver", "Journal",
@@ -89,24 +99,44 @@ let package = Package(
         .executableTarget(
             name: "lineside",
             dependencies: [
-                "GatewayModel", "CPlatform", "GatewayPlatform", "ModbusDriver", "GatewayConfiguration", "Gateway",
-                "Simulation", logging, lifecycle,
+                "GatewayModel", "CPlatform", "GatewayPlatform", "ModbusDriver", "GatewayConfiguration",
+                "Commissioning", "Gateway", "Simulation", logging, lifecycle,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             resources: [.embedInCode("DemoPlant")],
             swiftSettings: strict),
 
+        // The bars as commands (Benchmarks/README.md). The driver alone: nothing of the page or the configuration.
+        .target(name: "CFloor", dependencies: ["CModbus"], path: "Benchmarks/Sources/CFloor"),
+        .executableTarget(
+            name: "ModbusBench",
+            dependencies: [
+                "GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "CFloor", "TestSupport",
+                "FieldAdversary", logging,
+            ],
+            path: "Benchmarks/Sources/ModbusBench", swiftSettings: strict),
+
         // Brokers, programs and clocks that several test targets need.
         .target(
             name: "TestSupport", dependencies: ["GatewayModel", "GatewayPlatform"], path: "Tests/TestSupport",
             swiftSettings: strict),
+        // A driver against a hostile field, with a judge; for the tests and for the long campaign of the benchmarks.
+        .target(
+            name: "FieldAdversary",
+            dependencies: [
+                "GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "TestSupport", logging,
+            ],
+            path: "Tests/FieldAdversary", swiftSettings: strict),
         tests("GatewayModelTests", ["GatewayModel"]),
         tests("GatewayPlatformTests", ["GatewayModel", "GatewayPlatform", "TestSupport"]),
         tests("AcquisitionTests", ["GatewayModel", "Acquisition"]),
         tests(
             "ModbusDriverTests",
-            ["GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "Simulation", logging]),
+            [
+                "GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "Simulation", "TestSupport",
+                "FieldAdversary", logging,
+            ]),
         tests(
             "MQTTDriverTests",
             ["GatewayModel", "GatewayPlatform", "Acquisition", "MQTTLink", "MQTTDriver", "TestSupport", logging]),
@@ -120,8 +150,15 @@ let package = Package(
         tests(
             "GatewayConfigurationTests",
             [
-                "GatewayModel", "Acquisition", "ModbusDriver", "MQTTLink", "MQTTDriver", "Journal", "Rules", "Upstream",
-                "Simulation", "GatewayConfiguration",
+                "GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "MQTTLink", "MQTTDriver", "Journal",
+                "Rules", "Upstream", "Simulation", "GatewayConfiguration", "TestSupport", logging,
+            ],
+            exclude: ["Fixtures"]),
+        tests(
+            "CommissioningTests",
+            [
+                "GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "Simulation", "GatewayConfiguration",
+                "Commissioning", "TestSupport",
             ]),
         tests("GatewayTests", ["GatewayModel", "GatewayPlatform", "Gateway"]),
         tests("EndToEndTests"),

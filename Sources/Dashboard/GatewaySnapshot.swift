@@ -57,6 +57,16 @@ package struct ChannelState: Equatable, Sendable {
     package var overruns = 0
     package var requests = 0
     package var roundTripSeconds = 0.0
+    /// Time in which an exchange took the medium.
+    package var busySeconds = 0.0
+    /// Answers to requests that had been given up, and second copies: stepped over.
+    package var lateAnswers = 0
+    /// Bytes of others on the line, and noise: stepped over.
+    package var foreignBytes = 0
+    /// Values that devices refuse and that are left out.
+    package var refused = 0
+    /// Requests of one cycle of every scan class.
+    package var requestsPerCycle = 0
     package init(name: String) { self.name = name }
 }
 

@@ -48,7 +48,7 @@ package final class GatewayRuntime: Sendable {
             plan: plan.store, disk: Self.openDisk(plan.store, logger), clock: clock, tags: plan.tags, logger: logger)
         pipeline = ReadingPipeline(
             history: history, journal: journal, rules: plan.rules, tags: plan.tags, logger: logger)
-        field = FieldSide(pipeline: pipeline, logger: logger)
+        field = FieldSide(pipeline: pipeline, folder: "\(plan.store.directory)/devices", logger: logger)
         state = Mutex(State(plan: plan, lastReload: startedAt))
     }
 
@@ -65,6 +65,7 @@ package final class GatewayRuntime: Sendable {
         applySinks(plan.sinks)
         pipeline.start()
         field.apply(plan)
+        field.start()
     }
 
     package func stop() {

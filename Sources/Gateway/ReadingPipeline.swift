@@ -1,5 +1,6 @@
 // The middle of the house: every batch is remembered, written and judged, in this order, on one thread.
 
+internal import Acquisition
 internal import GatewayModel
 internal import GatewayPlatform
 internal import History
@@ -31,6 +32,8 @@ final class ReadingPipeline: Sendable {
     private let journal: Journal
     private let clock = SystemClock()
     private let logger: Logger
+    /// Where drivers find empty batches.
+    let pool = BatchPool()
     private let mailbox = Mailbox<Work>(capacity: Limits.batchesBeforePipeline)
     private let thread = Mutex<DedicatedThread?>(nil)
     private let published: Mutex<Statistics>
@@ -54,7 +57,7 @@ final class ReadingPipeline: Sendable {
     var currentAlarms: [AlarmTransition] { alarms.withLock { $0 } }
 
     /// Hands over the batches of one answer or scan. Waits while the pipeline is full; false once it has closed.
-    @Sendable func accept(_ batches: [ReadingBatch]) -> Bool { mailbox.put(contentsOf: batches.map { .batch($0) }) }
+    @Sendable func accept(_ batches: inout [ReadingBatch]) -> Bool { mailbox.put(moving: &batches) { .batch($0) } }
     @Sendable func accept(_ batch: ReadingBatch) -> Bool { mailbox.put(.batch(batch)) }
 
     /// After a reload: what was accepted before is still judged by the old rules.
@@ -77,6 +80,7 @@ final class ReadingPipeline: Sendable {
         while !mailbox.isFinished {
             let wait = rules.nextDeadline.map { $0.duration(since: clock.wall()) } ?? .seconds(1)
             _ = mailbox.takeAll(into: &works, timeout: min(max(wait, .zero), .seconds(1)))
+            let hasWorked = !works.isEmpty
             let now = clock.wall()
             var transitions = rules.advance(to: now)
             for work in works {
@@ -92,13 +96,15 @@ final class ReadingPipeline: Sendable {
                     transitions += rules.adopt(rules: newRules, tags: tags, now: now)
                 }
             }
+            // Out of the array first: a batch with a second owner would be copied.
+            while let work = works.popLast() { if case .batch(let batch) = work { pool.give(batch) } }
             for transition in transitions { record(transition) }
             if !transitions.isEmpty {
                 let board = rules.active + rules.recentlyCleared
                 alarms.withLock { $0 = board }
             }
             statistics.transitions += transitions.count
-            if !works.isEmpty || !transitions.isEmpty { journal.announce() }
+            if hasWorked || !transitions.isEmpty { journal.announce() }
             statistics.lastProgress = clock.monotonic()
             let snapshot = statistics
             published.withLock { $0 = snapshot }

@@ -77,13 +77,20 @@ extension GatewayRuntime {
         var state = ChannelState(name: statistics.name)
         state.isConnected = statistics.isConnected
         state.roundTripSeconds = statistics.roundTrips.inSeconds
+        state.busySeconds = statistics.busy.inSeconds
+        state.lateAnswers = statistics.exchange.lateAnswers
+        state.foreignBytes = statistics.exchange.foreignBytes
         for unit in statistics.units {
             state.scans += unit.scans
             state.overruns += unit.overruns
             state.requests += unit.requests
+            state.refused += unit.refused
+            state.requestsPerCycle += unit.requestsPerCycle
             let device = plan.tags[unit.device]
             var deviceState = DeviceState(path: device.path, channel: channel.plan.name, link: device.link)
-            deviceState.trouble = unit.lastError.map { "\($0)" }
+            deviceState.trouble =
+                unit.lastError.map { "\($0)" }
+                ?? (unit.refused > 0 ? "the device refuses \(unit.refused) values; they are left out" : nil)
             deviceState.lastGood = unit.lastGood
             deviceState.answered = unit.requests - unit.timeouts - unit.exceptions - unit.malformed - unit.closed
             deviceState.timeouts = unit.timeouts

@@ -55,16 +55,18 @@ package final class Mailbox<Element: Sendable>: @unchecked Sendable {
         return true
     }
 
-    /// Adds several at once, waiting for room; together they may overshoot the capacity. False when closed.
+    /// Moves several in at once and leaves `several` empty, waiting for room; together they may overshoot the capacity.
+    /// They are moved while nobody can take them: what is taken out has no second owner. False when closed.
     @discardableResult
-    package func put(contentsOf several: [Element]) -> Bool {
+    package func put<Source>(moving several: inout [Source], as element: (Source) -> Element) -> Bool {
         guard !several.isEmpty else { return true }
         unsafe pthread_mutex_lock(mutex)
         defer { unsafe pthread_mutex_unlock(mutex) }
         waitForRoom()
         guard !isClosed else { return false }
         let wasEmpty = elements.isEmpty
-        elements.append(contentsOf: several)
+        for one in several { elements.append(element(one)) }
+        several.removeAll(keepingCapacity: true)
         if wasEmpty { unsafe pthread_cond_signal(notEmpty) }
         return true
     }

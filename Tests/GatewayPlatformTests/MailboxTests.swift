@@ -10,8 +10,10 @@ import Testing
     func order() {
         let mailbox = Mailbox<Int>(capacity: 10)
         mailbox.put(1)
-        mailbox.put(contentsOf: [2, 3])
-        mailbox.put(contentsOf: [])
+        var several = [2, 3]
+        mailbox.put(moving: &several) { $0 }
+        #expect(several.isEmpty)
+        mailbox.put(moving: &several) { $0 }
         var taken: [Int] = [99]
         #expect(mailbox.takeAll(into: &taken) && taken == [1, 2, 3])
     }
@@ -27,7 +29,8 @@ import Testing
         let mailbox = Mailbox<Int>(capacity: 4)
         mailbox.put(1)
         mailbox.close()
-        #expect(!mailbox.put(2) && !mailbox.put(contentsOf: [3]) && !mailbox.isFinished)
+        var several = [3]
+        #expect(!mailbox.put(2) && !mailbox.put(moving: &several) { $0 } && !mailbox.isFinished)
         var taken: [Int] = []
         #expect(mailbox.takeAll(into: &taken) && taken == [1])
         #expect(mailbox.isFinished && !mailbox.takeAll(into: &taken))
@@ -41,7 +44,8 @@ import Testing
             DedicatedThread(name: "producer") {
                 for number in 0..<500 {
                     if number % 10 == 0 {
-                        mailbox.put(contentsOf: [producer * 1000 + number])
+                        var one = [producer * 1000 + number]
+                        mailbox.put(moving: &one) { $0 }
                     } else {
                         mailbox.put(producer * 1000 + number)
                     }

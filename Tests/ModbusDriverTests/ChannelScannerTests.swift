@@ -41,7 +41,8 @@ private struct Bench {
     mutating func run(for duration: Duration) -> [Reading] {
         let end = clock.monotonic().advanced(by: duration)
         var readings: [Reading] = []
-        while let next = scanner.nextDeadline, next <= end {
+        // A scan under way at the end is finished.
+        while let next = scanner.nextDeadline, next <= max(end, clock.monotonic()) {
             clock.advance(to: next)
             readings += scanner.performDueScan().flatMap(\.readings)
         }
@@ -72,15 +73,17 @@ struct ChannelScannerTests {
         "A bad answer is a bad reading with its reason, and the next good answer is good again",
         arguments: [
             (DeviceBehaviour.silent, Quality.badTimeout), (.late(.milliseconds(40)), .badTimeout),
-            (.exception(1), .badNotSupported), (.exception(2), .badConfigurationError),
-            (.exception(4), .badDeviceFailure), (.exception(6), .badResourceUnavailable),
+            (.exception(1), .badNotSupported),
+            (.exception(4), .badDeviceFailure),
             (.exception(11), .badNoCommunication), (.wrongByte(index: 1, xor: 1), .badCommunicationError),
             (.wrongByte(index: 3, xor: 1), .badCommunicationError),
             (.wrongByte(index: 5, xor: 2), .badCommunicationError),
             (.wrongByte(index: 6, xor: 3), .badCommunicationError),
             (.wrongByte(index: 7, xor: 7), .badCommunicationError),
             (.wrongByte(index: 8, xor: 2), .badCommunicationError), (.truncated(1), .badTimeout),
-            (.truncated(14), .badTimeout), (.previousAnswer, .badCommunicationError),
+            (.truncated(14), .badTimeout), (.previousAnswer, .badTimeout),
+            // Asked again in the same scan, in halves or whole: nothing is missed.
+            (.exception(2), .good), (.exception(3), .good), (.exception(5), .good), (.exception(6), .good),
             (.garbage([]), .badTimeout), (.garbage(Array(repeating: 0xFF, count: 300)), .badCommunicationError),
         ])
     func badAnswers(behaviour: DeviceBehaviour, quality: Quality) {
@@ -98,7 +101,7 @@ struct ChannelScannerTests {
     @Test("A device that needs a pause between answer and request gets it")
     func pause() {
         var bench = Bench(registers: 4, requests: 2, pause: .milliseconds(20))
-        let readings = bench.run(for: .seconds(1))
+        let readings = bench.run(for: .milliseconds(1050))
         #expect(readings.count == 40 && readings.allSatisfy { $0.quality.isGood })
         // A round trip takes 2 ms: the second request of a scan goes out 20 ms after the first answer.
         let first = readings.filter { $0.tag == TagID(1000) }, second = readings.filter { $0.tag == TagID(1200) }
@@ -171,7 +174,7 @@ struct ChannelScannerTests {
     @Test("An exception on one request leaves the others of the scan good, and the connection open")
     func exceptionOnOne() {
         var bench = Bench(registers: 2, requests: 2)
-        bench.field.behave { request, _ in request % 2 == 0 ? .exception(2) : .answer }
+        bench.field.behave { request, _ in request == 0 ? .exception(2) : .answer }
         let readings = bench.run(for: .seconds(1))
         let (refused, good) = (readings.filter { $0.tag == TagID(1000) }, readings.filter { $0.tag == TagID(1200) })
         #expect(refused.map(\.quality) == [.badConfigurationError])
@@ -201,10 +204,10 @@ struct ChannelScannerTests {
             }
         }
         let readings = bench.run(for: .seconds(30))
-        #expect(
-            readings.allSatisfy {
-                $0.kind == .none ? $0.quality.isBad : Int64(bitPattern: $0.bits) == expectedValue($0.tag)
-            })
+        let wrong = readings.filter {
+            $0.kind == .none ? !$0.quality.isBad : Int64(bitPattern: $0.bits) != expectedValue($0.tag)
+        }
+        #expect(wrong.isEmpty, "\(wrong.prefix(3))")
         bench.field.behave { _, _ in .answer }
         let after = bench.run(for: .seconds(45))
         #expect(after.suffix(6).allSatisfy { $0.quality.isGood })

@@ -14,13 +14,14 @@ import Testing
 private final class Collector: Sendable {
     private let collected = Mutex<[Reading]>([])
     private let texts = Mutex<[String]>([])
-    func take(_ batches: [ReadingBatch]) -> Bool {
+    func take(_ batches: inout [ReadingBatch]) -> Bool {
         for batch in batches {
             for reading in batch.readings where reading.kind == .text {
                 texts.withLock { $0.append(batch.value(of: reading).description) }
             }
         }
-        collected.withLock { $0 += batches.flatMap(\.readings) }
+        let readings = batches.flatMap(\.readings)
+        collected.withLock { $0 += readings }
         return true
     }
     var readings: [Reading] { collected.withLock { $0 } }
@@ -169,9 +170,9 @@ struct LiveChannelTests {
             port: server.port, tags: [tagPlan(0, .holdingRegister, 0)], timeout: .milliseconds(50))
         channel.start()
         #expect(await eventually { collector.readings.first?.quality == .badTimeout })
-        #expect(channel.statistics.units[0].timeouts >= 1)
         channel.requestStop()
         channel.join()
+        #expect(channel.statistics.units[0].timeouts >= 1)
         server.stop()
     }
 

@@ -145,8 +145,8 @@ struct RegisterDecodingTests {
             (.time6, [26, 11, 24, 6, 5, 4], "2026-11-24T06:05:04"), (.time6, [2026, 13, 1, 0, 0, 0], nil),
             (.time3, [0x0B18, 0x7E06, 0x0504], "2026-11-24T06:05:04"),
             (.timeIEC870, [26, 0x0B18, 0x0605, 4500], "2026-11-24T06:05:04"),
-            (.unixSeconds, [0x6923, 0xF4F0], "2025-11-24T06:05:52Z"),
-            (.unixMilliseconds, [0, 0x019A, 0xB4B2, 0x6480], "2025-11-24T06:00:00Z"),
+            (.unixSeconds, [0x6923, 0xF4F0], "2025-11-24T06:02:24Z"),
+            (.unixMilliseconds, [0, 0x019A, 0xB4B2, 0x6480], "2025-11-24T07:09:41Z"),
             (.unixMilliseconds, [0xFFFF, 0, 0, 0], nil), (.bytes, [0x00AB, 0xCD0F], "00abcd0f"),
         ] as [(RegisterType, [UInt16], String?)])
     func times(type: RegisterType, words: [UInt16], expected: String?) {

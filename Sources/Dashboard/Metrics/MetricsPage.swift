@@ -78,6 +78,17 @@ extension MetricsText {
         each("channel_connected", .gauge, "1 while the channel is open.") { $0.isConnected ? 1 : 0 }
         each("channel_scans_total", .counter, "Scans begun.") { Double($0.scans) }
         each("channel_overruns_total", .counter, "Scans not finished at their next deadline.") { Double($0.overruns) }
+        each("channel_busy_seconds_total", .counter, "Time in which an exchange took the medium.") { $0.busySeconds }
+        each("channel_late_answers_total", .counter, "Late and doubled answers that were stepped over.") {
+            Double($0.lateAnswers)
+        }
+        each("channel_foreign_bytes_total", .counter, "Bytes of others and noise that were stepped over.") {
+            Double($0.foreignBytes)
+        }
+        each("channel_refused_values", .gauge, "Values that devices refuse and that are left out.") { Double($0.refused) }
+        each("channel_requests_per_cycle", .gauge, "Requests of one cycle of every scan class.") {
+            Double($0.requestsPerCycle)
+        }
         family("channel_request_duration_seconds", .summary, "Time from request to answer.") { family in
             for channel in channels {
                 family.sample(channel.roundTripSeconds, suffix: "_sum", ("channel", channel.name))

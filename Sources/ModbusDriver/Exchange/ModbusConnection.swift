@@ -10,9 +10,8 @@ package import GatewayPlatform
 /// TCP: several requests may be under way; an answer belongs to the one whose transaction it carries. Answers to requests
 /// that were given up, and second copies, are stepped over. Anything else that is not expected closes the connection.
 ///
-/// RTU: one request at a time; `RTUFrame.examine` finds its answer among foreign bytes. Two requests in a row that only
-/// differ in their address could not be told apart by their answers, so the second asks for one register more where it
-/// may (`mayExtend`).
+/// RTU: one request at a time; `RTUFrame.examine` finds its answer among foreign bytes. Two requests that only differ in
+/// their address could not be told apart by their answers, so one asks for a register more where it may (`AnswerFence`).
 package struct ModbusConnection<Stream: FieldStream>: Sendable {
     private var stream: Stream
     private let framing: ModbusFraming
@@ -27,15 +26,22 @@ package struct ModbusConnection<Stream: FieldStream>: Sendable {
     private var flying: [Flying] = []
     private var transaction: UInt16
     /// Transactions that were answered or given up lately: their answers are late or doubled, and harmless.
-    private var recent = [UInt16](repeating: 0, count: 32)
+    private var recent = [Recent](repeating: Recent(transaction: 0, total: 0), count: 32)
     private var recentCount = 0
+    private var recentNext = 0
     /// Exchanges in a row on which nothing at all came back.
     private var silences = 0
     /// How many answers the present connection has given: a first request that finds it closed may try once more.
     private var served = 0
-    private var lastSignature: UInt32 = .max
+    private var fence = AnswerFence()
     private var lastEnd = MonotonicTime(nanoseconds: 0)
     package private(set) var counts = ExchangeCounts()
+
+    private struct Recent: Sendable {
+        var transaction: UInt16
+        /// Bytes of its right answer.
+        var total: Int
+    }
 
     private struct Flying: Sendable {
         var transaction: UInt16
@@ -54,6 +60,7 @@ package struct ModbusConnection<Stream: FieldStream>: Sendable {
         package var data: Range<Int> { pdu.lowerBound + 2..<pdu.upperBound }
     }
 
+    private static var exceptionBytes: Int { 9 }
     /// Nothing came on two exchanges in a row: the other end may be gone without a word.
     private static var silencesBeforeClosing: Int { 2 }
     /// After a broken RTU exchange: how long the line must be silent, and how long we wait for that at most.
@@ -74,7 +81,7 @@ package struct ModbusConnection<Stream: FieldStream>: Sendable {
     package mutating func open(deadline: MonotonicTime) throws(ModbusError) {
         (served, silences, start, end) = (0, 0, 0, 0)
         flying.removeAll(keepingCapacity: true)
-        lastSignature = .max
+        // The fence stays: what a line's other end still holds back does not know that the port was opened anew.
         try stream.open(deadline: deadline)
     }
     package mutating func close() { stream.close() }
@@ -97,11 +104,12 @@ package struct ModbusConnection<Stream: FieldStream>: Sendable {
     }
 
     /// Sends one request; its answer comes from `next`.
-    /// - Parameter mayExtend: the register after the last may be read along, to tell two answers apart (RTU only).
+    /// - Parameter mayExtend: so many registers after the last (or eight times as many bits) may be read along, at most
+    ///   `AnswerFence.most`, to tell two answers apart (RTU only).
     /// - Returns: true when it was extended.
     @discardableResult
     package mutating func begin(
-        _ operation: ModbusOperation, index: Int = 0, mayExtend: Bool = false, unit: UInt8, deadline: MonotonicTime
+        _ operation: ModbusOperation, index: Int = 0, mayExtend: Int = 0, unit: UInt8, deadline: MonotonicTime
     ) throws(ModbusError) -> Bool {
         prepare()
         var sent = operation
@@ -109,11 +117,9 @@ package struct ModbusConnection<Stream: FieldStream>: Sendable {
         if framing == .rtu {
             counts.foreignBytes += stream.drain(quiet: .zero, deadline: lastEnd)
             if frameGap > .zero { stream.rest(until: lastEnd.advanced(by: frameGap)) }
-            if mayExtend, Self.signature(operation, unit) == lastSignature {
-                sent = operation.extended
-                isExtended = true
-            }
-            lastSignature = Self.signature(sent, unit)
+            let step = fence.step(for: operation, unit: unit, most: mayExtend, at: deadline)
+            sent = operation.extended(by: step)
+            isExtended = step > 0
         }
         add(sent, index: index, unit: unit)
         try send(deadline: deadline)
@@ -139,7 +145,7 @@ package struct ModbusConnection<Stream: FieldStream>: Sendable {
                 }
             }
         } catch {
-            giveUp(error)
+            giveUp(error, deadline)
             throw error
         }
     }
@@ -191,11 +197,6 @@ package struct ModbusConnection<Stream: FieldStream>: Sendable {
         }
     }
 
-    /// What an answer can be told by where no transaction number is: unit, function and length.
-    private static func signature(_ operation: ModbusOperation, _ unit: UInt8) -> UInt32 {
-        UInt32(unit) << 24 | UInt32(operation.function) << 16 | UInt32(operation.dataBytes)
-    }
-
     // MARK: receiving
 
     private mutating func tcpAnswer() throws(ModbusError) -> Answer? {
@@ -208,7 +209,11 @@ package struct ModbusConnection<Stream: FieldStream>: Sendable {
             case .failed(let what): throw .malformed(what)
             case .frame(let transaction, let unit, let total):
                 guard let position = flying.firstIndex(where: { $0.transaction == transaction }) else {
-                    guard recent.prefix(recentCount).contains(transaction) else { throw .malformed(.transaction) }
+                    // Only as long as its answer must be: a wrong length would lead into the middle of the next frame.
+                    let isLate = recent.prefix(recentCount).contains {
+                        $0.transaction == transaction && ($0.total == total || total == Self.exceptionBytes)
+                    }
+                    guard isLate else { throw .malformed(.transaction) }
                     guard bytes.count >= total else { return nil }
                     counts.lateAnswers += 1
                     start += total
@@ -229,7 +234,7 @@ package struct ModbusConnection<Stream: FieldStream>: Sendable {
                 if let error, !error.keepsConnection { throw error }
                 let answer = Answer(
                     index: flying[position].index, pdu: start + TCPFrame.headerBytes..<start + total, error: error)
-                remember(transaction)
+                remember(flying[position])
                 flying.remove(at: position)
                 start += total
                 (served, silences) = (served + 1, 0)
@@ -257,13 +262,12 @@ package struct ModbusConnection<Stream: FieldStream>: Sendable {
         return Answer(index: flying.removeLast().index, pdu: pdu, error: error)
     }
 
-    private mutating func remember(_ transaction: UInt16) {
-        recent[recentNext] = transaction
+    private mutating func remember(_ request: Flying) {
+        let data = request.operation.isRead ? 2 + request.operation.dataBytes : 5
+        recent[recentNext] = Recent(transaction: request.transaction, total: TCPFrame.headerBytes + data)
         recentNext = (recentNext + 1) % recent.count
         recentCount = min(recentCount + 1, recent.count)
     }
-    private var recentNext = 0
-
     /// More has come than any answer can be: on RTU the oldest half can hold no answer any more.
     private mutating func makeRoom() throws(ModbusError) {
         if framing == .tcp && start == 0 { throw .malformed(.unasked) }
@@ -273,8 +277,8 @@ package struct ModbusConnection<Stream: FieldStream>: Sendable {
         (start, end) = (0, end - from)
     }
 
-    private mutating func giveUp(_ error: ModbusError) {
-        for request in flying { remember(request.transaction) }
+    private mutating func giveUp(_ error: ModbusError, _ deadline: MonotonicTime) {
+        for request in flying { remember(request) }
         flying.removeAll(keepingCapacity: true)
         switch framing {
         case .tcp:
@@ -283,14 +287,19 @@ package struct ModbusConnection<Stream: FieldStream>: Sendable {
             if !mayGoOn { stream.close() }
         case .rtu:
             (start, end) = (0, 0)
+            fence.failed(at: deadline)
             guard error == .timeout || error.isMalformed else { return stream.close() }
         }
     }
 
     /// After a broken RTU exchange: waits until the line is silent, so that the next answer is not taken from its rest.
-    package mutating func settle(now: MonotonicTime) {
+    package mutating func settle(now: MonotonicTime) { settle(quiet: Self.quiet, now: now) }
+
+    /// The same, for a client that cannot make its next request longer: waits for `quiet`, as long as an answer may take.
+    package mutating func settle(quiet: Duration, now: MonotonicTime) {
         guard framing == .rtu, stream.isOpen else { return }
-        counts.foreignBytes += stream.drain(quiet: Self.quiet, deadline: now.advanced(by: Self.longestDrain))
+        let longest = max(Self.longestDrain, quiet * 2)
+        counts.foreignBytes += stream.drain(quiet: quiet, deadline: now.advanced(by: longest))
     }
 }
 
@@ -305,10 +314,4 @@ package struct ExchangeCounts: Sendable, Equatable {
 
 extension ModbusOperation {
     @inline(__always) var isRead: Bool { if case .read = self { true } else { false } }
-
-    /// The same read with one register, or eight bits, more.
-    var extended: ModbusOperation {
-        guard case .read(let table, let address, let count) = self else { return self }
-        return .read(table, address: address, count: count + (table.isBits ? 8 : 1))
-    }
 }

@@ -86,7 +86,7 @@ package struct ChannelBudget: Sendable {
                     if table.isBits { entry.bitsWanted += wanted } else { entry.wanted += wanted }
                     if table.isBits { entry.bitsRead += read } else { entry.read += read }
                 }
-                entry.cycle = Self.time(of: entry.plan, cost)
+                entry.cycle = .nanoseconds(Int64(entry.plan.time(at: cost)))
                 entry.longestRequest = .nanoseconds(
                     Int64(entry.plan.requests.reduce(0) { max($0, cost.of($1)) }))
                 dearest += Self.costs(scan, entry, classes.count, unit.limits, cost, known)
@@ -108,10 +108,6 @@ package struct ChannelBudget: Sendable {
         return addresses.count
     }
 
-    private static func time(of plan: ReadPlan, _ cost: RequestCost) -> Duration {
-        .nanoseconds(Int64(plan.requests.reduce(0) { $0 + cost.of($1) }))
-    }
-
     /// What the scan class would save without each of its tags.
     private static func costs(
         _ scan: ModbusScanPlan, _ entry: ScanClass, _ index: Int, _ limits: ModbusUnitLimits, _ cost: RequestCost,
@@ -127,7 +123,7 @@ package struct ChannelBudget: Sendable {
             var tags = scan.tags
             tags.remove(at: position)
             let without = ReadPlan(tags: tags, limits: limits, cost: cost, knowledge: knowledge)
-            let saved = entry.cycle - time(of: without, cost)
+            let saved = entry.cycle - .nanoseconds(Int64(without.time(at: cost)))
             return TagCost(
                 tag: scan.tags[position].tag, scanClass: index, saved: saved,
                 utilisation: saved.inSeconds / scan.period.inSeconds)

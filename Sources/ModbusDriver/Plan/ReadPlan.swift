@@ -84,4 +84,7 @@ package struct ReadPlan: Equatable, Sendable {
 
     /// Registers and bits that all requests together carry.
     package var unitsRead: Int { requests.reduce(0) { $0 + Int($1.count) } }
+
+    /// Nanoseconds that one cycle takes.
+    package func time(at cost: RequestCost) -> Double { requests.reduce(0) { $0 + cost.of($1) } }
 }

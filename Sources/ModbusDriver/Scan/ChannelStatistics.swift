@@ -22,6 +22,8 @@ package struct UnitStatistics: Sendable, Equatable {
     package var refused = 0
     /// Requests that one cycle of every scan class takes together.
     package var requestsPerCycle = 0
+    /// What a request and a register take, as measured; nil while it is not known.
+    package var cost: RequestCost?
     /// Nil once a whole scan has been answered.
     package var lastError: ModbusError?
 

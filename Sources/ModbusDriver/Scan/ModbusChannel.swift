@@ -1,5 +1,6 @@
 // One channel on its own thread: a device that doesn't answer stalls its channel and nothing else.
 
+package import Acquisition
 package import GatewayModel
 package import GatewayPlatform
 package import Logging
@@ -10,29 +11,37 @@ package final class ModbusChannel: Sendable {
     package let plan: ModbusChannelPlan
     private let clock: SystemClock
     private let logger: Logger
-    private let deliver: @Sendable ([ReadingBatch]) -> Bool
+    private let deliver: @Sendable (inout [ReadingBatch]) -> Bool
     private let stop = StopSignal()
     private let jobs = Mutex<[ModbusJob]>([])
     private let thread = Mutex<DedicatedThread?>(nil)
     private let published: Mutex<ChannelStatistics>
     private let knowledge: [DeviceID: UnitKnowledge]
+    private let pool: BatchPool
+    private let learned: Mutex<[DeviceID: UnitKnowledge]>
 
     /// - Parameter knowledge: what the units have taught in an earlier run.
-    /// - Parameter deliver: takes the batches of one scan; may wait (back-pressure); false when nobody takes any more.
+    /// - Parameter deliver: takes the batches of one scan and leaves the array empty; may wait (back-pressure); false when
+    ///   nobody takes any more.
     package init(
         plan: ModbusChannelPlan, clock: SystemClock = SystemClock(), knowledge: [DeviceID: UnitKnowledge] = [:],
-        logger: Logger,
-        deliver: @escaping @Sendable ([ReadingBatch]) -> Bool
+        pool: BatchPool = BatchPool(), logger: Logger,
+        deliver: @escaping @Sendable (inout [ReadingBatch]) -> Bool
     ) {
         self.plan = plan
         self.clock = clock
         self.logger = logger
         self.deliver = deliver
         self.knowledge = knowledge
+        self.pool = pool
+        learned = Mutex(knowledge)
         published = Mutex(ChannelStatistics(plan: plan, now: clock.monotonic()))
     }
 
+    /// As of a fifth of a second ago at most.
     package var statistics: ChannelStatistics { published.withLock { $0 } }
+    /// What the units have taught so far, in earlier runs and in this one.
+    package var unitKnowledge: [DeviceID: UnitKnowledge] { learned.withLock { $0 } }
 
     package func start() {
         thread.withLock { thread in
@@ -59,29 +68,46 @@ package final class ModbusChannel: Sendable {
 
     private func run() {
         var scanner = ChannelScanner(
-            plan: plan, stream: EndpointStream(plan.endpoint), clock: clock, knowledge: knowledge)
-        var ready: [ReadingBatch] = []
+            plan: plan, stream: EndpointStream(plan.endpoint), clock: clock, knowledge: knowledge, pool: pool)
         var troubles = TroubleLog(plan: plan, logger: logger)
+        var ready: [ReadingBatch] = []
+        var lastPublished = MonotonicTime(nanoseconds: .min / 2)
         // The watchdog wants to see the loop come round even when nothing is due for a long time.
         let longestSleep = Duration.seconds(1)
         while !stop.raised {
-            for job in jobs.withLock({ jobs in defer { jobs = [] }; return jobs }) {
-                job.completion(scanner.perform(job))
-            }
-            ready.removeAll(keepingCapacity: true)
+            for job in takeJobs() { job.completion(scanner.perform(job)) }
             scanner.performDue(into: &ready)
-            let statistics = scanner.statistics
-            published.withLock { $0 = statistics }
-            troubles.note(statistics)
-            if !ready.isEmpty && !deliver(ready) { break }
-            let latest = clock.monotonic().advanced(by: longestSleep)
-            let wake = scanner.nextDeadline.map { min($0, latest) } ?? latest
-            if stop.wait(until: wake) { break }
+            if !ready.isEmpty && !deliver(&ready) { break }
+            ready.removeAll(keepingCapacity: true)
+            let now = clock.monotonic()
+            // A copy for others costs an allocation at the next change: five a second, not one a request.
+            if now.duration(since: lastPublished) >= .milliseconds(200) {
+                lastPublished = now
+                publish(scanner)
+                troubles.note(scanner.statistics)
+            }
+            guard let next = scanner.nextDeadline, next <= now else {
+                let latest = now.advanced(by: longestSleep)
+                if stop.wait(until: min(scanner.nextDeadline ?? latest, latest)) { break }
+                continue
+            }
         }
         scanner.close()
+        publish(scanner)
+        for job in takeJobs() { job.completion(.failure(.init(operation: 0, error: .closed(code: 0)))) }
+    }
+
+    private func takeJobs() -> [ModbusJob] {
+        jobs.withLock { jobs in
+            defer { jobs = [] }
+            return jobs
+        }
+    }
+
+    private func publish(_ scanner: ChannelScanner<EndpointStream, SystemClock>) {
         published.withLock { $0 = scanner.statistics }
-        for job in jobs.withLock({ jobs in defer { jobs = [] }; return jobs }) {
-            job.completion(.failure(.init(operation: 0, error: .closed(code: 0))))
+        for unit in scanner.knowledge where unit.revision > 0 {
+            learned.withLock { $0[unit.device] = unit.knowledge }
         }
     }
 }

@@ -12,14 +12,16 @@ struct UnitState: Sendable {
     var knowledge: UnitKnowledge
     /// Raised with every change of `knowledge`, so that someone may write it down.
     var knowledgeRevision = 0
-    /// The cost by which the present plans were made.
+    /// The cost by which the present plans were made, and when it was last compared with what has been measured.
     var cost: RequestCost
+    var lastCostReview: Int64
     /// When the last exchange ended: `limits.pause` counts from there.
     var lastAnswer = MonotonicTime(nanoseconds: 0)
     /// RTU: not before this is anything asked, so that an answer that is on its way can come and go.
     var quarantineEnd = Int64.min
-    /// When the refused values were asked last.
+    /// When the refused values were asked last, and how long they are left alone.
     var lastRefusedTry: Int64
+    var refusedPause = Duration.seconds(60)
     /// RTU: reads of this unit must not be longer than planned; it has refused the register after the last.
     var refusesExtension = false
 
@@ -27,5 +29,6 @@ struct UnitState: Sendable {
         self.knowledge = knowledge
         self.cost = cost
         lastRefusedTry = now
+        lastCostReview = now
     }
 }
