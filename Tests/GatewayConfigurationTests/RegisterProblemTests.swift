@@ -94,7 +94,9 @@ struct RegisterProblemTests {
             Row(
                 "alone", temp("hr 20, type: u16, unit: Wh, group: fast, alone: maybe"),
                 "\(file):10:63: error: expected true or false, found 'maybe'"),
-            Row("a register that is read alone may overlap", temp("hr 2, type: u16, unit: Wh, group: fast, alone: true")),
+            Row(
+                "a register that is read alone may overlap", temp("hr 2, type: u16, unit: Wh, group: fast, alone: true")
+            ),
             Row(
                 "flag beyond the word", temp("hr 20, type: u16, unit: \"1\", group: fast, flags: { 16: late }"),
                 "\(file):10:66: error: expected a bit from 0 to 15, found '16'"),
