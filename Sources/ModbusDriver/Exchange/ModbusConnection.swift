@@ -208,12 +208,8 @@ package struct ModbusConnection<Stream: FieldStream>: Sendable {
             case .incomplete: return nil
             case .failed(let what): throw .malformed(what)
             case .frame(let transaction, let unit, let total):
-                guard let position = flying.firstIndex(where: { $0.transaction == transaction }) else {
-                    // Only as long as its answer must be: a wrong length would lead into the middle of the next frame.
-                    let isLate = recent.prefix(recentCount).contains {
-                        $0.transaction == transaction && ($0.total == total || total == Self.exceptionBytes)
-                    }
-                    guard isLate else { throw .malformed(.transaction) }
+                guard let position = position(of: transaction) else {
+                    guard isLate(transaction, total: total) else { throw .malformed(.transaction) }
                     guard bytes.count >= total else { return nil }
                     counts.lateAnswers += 1
                     start += total
@@ -241,6 +237,20 @@ package struct ModbusConnection<Stream: FieldStream>: Sendable {
                 return answer
             }
         }
+    }
+
+    /// By hand: `firstIndex(where:)` is not specialised here and allocates with every answer (measured).
+    private func position(of transaction: UInt16) -> Int? {
+        for index in 0..<flying.count where flying[index].transaction == transaction { return index }
+        return nil
+    }
+
+    /// Only as long as its answer must be: a wrong length would lead into the middle of the next frame.
+    private func isLate(_ transaction: UInt16, total: Int) -> Bool {
+        for index in 0..<recentCount where recent[index].transaction == transaction {
+            if recent[index].total == total || total == Self.exceptionBytes { return true }
+        }
+        return false
     }
 
     private mutating func rtuAnswer(_ seen: inout ModbusError.Malformation?) throws(ModbusError) -> Answer? {
