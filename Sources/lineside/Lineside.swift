@@ -12,11 +12,9 @@ struct Lineside: AsyncParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-        subcommands: [
             RunCommand.self, CheckCommand.self, PlanCommand.self, ScanCommand.self, PollCommand.self,
             DecodeCommand.self, ImportCommand.self, SimulateCommand.self, DemoCommand.self, AuditCommand.self,
             VersionCommand.self,
-        ])
         ])
 }
 
