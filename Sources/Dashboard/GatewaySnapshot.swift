@@ -14,6 +14,7 @@ package struct GatewaySnapshot: Equatable, Sendable {
     package var process = ProcessState()
     package var configuration = ConfigurationState()
     package var health = HealthState()
+    package var writes = WritesState()
     package var rules = 0
     package var activeAlarms: [AlarmPriority: Int] = [:]
     package init() {}
@@ -57,6 +58,16 @@ package struct ChannelState: Equatable, Sendable {
     package var overruns = 0
     package var requests = 0
     package var roundTripSeconds = 0.0
+    /// Time in which an exchange took the medium.
+    package var busySeconds = 0.0
+    /// Answers to requests that had been given up, and second copies: stepped over.
+    package var lateAnswers = 0
+    /// Bytes of others on the line, and noise: stepped over.
+    package var foreignBytes = 0
+    /// Values that devices refuse and that are left out.
+    package var refused = 0
+    /// Requests of one cycle of every scan class.
+    package var requestsPerCycle = 0
     package init(name: String) { self.name = name }
 }
 
@@ -121,6 +132,22 @@ package struct ProcessState: Equatable, Sendable {
     package var cpuSeconds = 0.0
     package var residentBytes = 0
     package var descriptors = 0
+    package init() {}
+}
+
+/// What was written to machines, and what was not.
+package struct WritesState: Equatable, Sendable {
+    /// True when the site allows writes at all.
+    package var isOn = false
+    package var accepted = 0
+    package var done = 0
+    package var failed = 0
+    /// By cause, one of a fixed few.
+    package var refused: [String: Int] = [:]
+    package var auditLines = 0
+    package var isAuditWritable = true
+    /// Nil without a command topic.
+    package var canReceiveCommands: Bool?
     package init() {}
 }
 

@@ -16,31 +16,52 @@ final class FieldSide: Sendable {
     }
 
     private let pipeline: ReadingPipeline
+    private let keeper: KnowledgeKeeper
     private let logger: Logger
-    private let running = Mutex(Running())
+    private let running: Shared
 
-    init(pipeline: ReadingPipeline, logger: Logger) {
+    /// Of its own, so that the keeper can look at it.
+    private final class Shared: Sendable {
+        let state = Mutex(Running())
+        var channels: [ModbusChannel] { state.withLock { Array($0.channels.values) } }
+    }
+
+    /// - Parameter folder: where what devices have taught is written down.
+    init(pipeline: ReadingPipeline, folder: String, logger: Logger) {
         self.pipeline = pipeline
         self.logger = logger
+        let running = Shared()
+        self.running = running
+        keeper = KnowledgeKeeper(folder: folder, logger: logger) { running.channels }
     }
 
+    func start() { keeper.start() }
+
     var channels: [ModbusChannel] {
-        running.withLock { $0.channels.values.sorted { $0.plan.name < $1.plan.name } }
+        running.state.withLock { $0.channels.values.sorted { $0.plan.name < $1.plan.name } }
     }
     var sources: [MQTTSource] {
-        running.withLock { $0.sources.values.sorted { $0.plan.name < $1.plan.name } }
+        running.state.withLock { $0.sources.values.sorted { $0.plan.name < $1.plan.name } }
+    }
+
+    /// Puts a job before the scans of a channel. False when there is no such channel, or too much waits for it.
+    func submit(_ job: ModbusJob, to channel: String) -> Bool {
+        running.state.withLock { $0.channels[channel] }?.submit(job) ?? false
     }
 
     /// Stops what has changed or gone, starts what is new; what stayed the same goes on without a pause.
     /// - Parameter beforeStart: runs between the two, when nothing of the old that must end is reading any more.
     func apply(_ plan: GatewayPlan, beforeStart: () -> Void = {}) {
-        let old = running.withLock { $0 }
+        let old = running.state.withLock { $0 }
         let channels = Dictionary(plan.channels.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         let sources = Dictionary(plan.sources.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         let endedChannels = old.channels.filter { $0.value.plan != channels[$0.key] }
         let endedSources = old.sources.filter { $0.value.plan != sources[$0.key] }
         for channel in endedChannels.values { channel.requestStop() }
-        for channel in endedChannels.values { channel.join() }
+        for channel in endedChannels.values {
+            channel.join()
+            keeper.take(from: channel)
+        }
         for source in endedSources.values { source.stop() }
         beforeStart()
 
@@ -50,7 +71,7 @@ final class FieldSide: Sendable {
                 next.channels[name] = kept
             } else {
                 let channel = ModbusChannel(
-                    plan: plan, pool: pipeline.pool, logger: logger, deliver: pipeline.accept)
+                    plan: plan, knowledge: keeper.knowledge(of: plan), pool: pipeline.pool, logger: logger, deliver: pipeline.accept)
                 channel.start()
                 next.channels[name] = channel
             }
@@ -64,7 +85,7 @@ final class FieldSide: Sendable {
                 next.sources[name] = source
             }
         }
-        running.withLock { $0 = next }
+        running.state.withLock { $0 = next }
         logger.info(
             "field side applied",
             metadata: [
@@ -74,9 +95,10 @@ final class FieldSide: Sendable {
     }
 
     func stop() {
-        let old = running.withLock { $0 }
+        let old = running.state.withLock { $0 }
         for channel in old.channels.values { channel.requestStop() }
         for channel in old.channels.values { channel.join() }
         for source in old.sources.values { source.stop() }
+        keeper.stop()
     }
 }

@@ -1,4 +1,4 @@
-// `hr 3000`, `hr 100.5`, `hr 100.0-3`, `40028`: addresses as the vendor's document writes them, to those on the wire.
+// `hr 3000`, `hr 100.5`, `hr 100.high`, `40028`: addresses as the vendor's document writes them, to those on the wire.
 
 internal import ModbusDriver
 
@@ -20,6 +20,16 @@ enum Addressing: String, CaseIterable {
         case .modicon5: "40028, 30001 or 40100.5"
         case .modicon6: "400028, 300001 or 400100.5"
         }
+    }
+
+    /// The number of the first register.
+    private var first: Int { self == .protocol0 ? 0 : 1 }
+    private var isModicon: Bool { self == .modicon5 || self == .modicon6 }
+
+    /// Why the text, a valid address, is likely to mean another register than it says; nil when nothing speaks for it.
+    func suspicion(about text: String) -> String? {
+        guard first == 1, text.lowercased().contains(" 0x") else { return nil }
+        return "hexadecimal addresses mostly count from 0, those of \(rawValue) from 1; check that '\(text)' is right"
     }
 
     struct Problem: Error { let message: String }
@@ -50,38 +60,24 @@ enum Addressing: String, CaseIterable {
 
     private func location(_ text: Substring) throws(Problem) -> (table: RegisterTable, address: UInt16) {
         let expected = Problem(message: "expected an address such as \(example), found '\(text)'")
-        switch self {
-        case .protocol0, .register1:
-            let words = text.split(separator: " ")
-            guard words.count == 2, let table = RegisterTable.allCases.first(where: { $0.abbreviation == words[0] })
-            else { throw expected }
+        let words = text.split(separator: " ")
+        if words.count == 2, let table = RegisterTable.allCases.first(where: { $0.abbreviation == words[0] }) {
             let isHexadecimal = words[1].hasPrefix("0x") || words[1].hasPrefix("0X")
-            if isHexadecimal && self == .register1 {
-                throw Problem(message: "hexadecimal addresses count from 0: '\(text)' needs addressing: protocol-0")
-            }
             let digits = isHexadecimal ? words[1].dropFirst(2) : words[1]
             guard digits.utf8.allSatisfy({ $0.isDigit || (isHexadecimal && $0.isLetter) }),
                 let number = Int(digits, radix: isHexadecimal ? 16 : 10)
             else { throw expected }
-            return (table, try onWire(number, first: self == .protocol0 ? 0 : 1, of: text))
-        case .modicon5, .modicon6:
-            let width = self == .modicon5 ? 5 : 6
-            guard text.count == width, text.utf8.allSatisfy(\.isDigit), let number = Int(text.dropFirst()) else {
-                throw expected
-            }
-            let table: RegisterTable
-            switch text.first {
-            case "0": table = .coil
-            case "1": table = .discreteInput
-            case "3": table = .inputRegister
-            case "4": table = .holdingRegister
-            default: throw expected
-            }
-            return (table, try onWire(number, first: 1, of: text))
+            return (table, try onWire(number, of: text))
         }
+        // The number of digits tells five from six: a leading zero is never left out.
+        guard isModicon, text.utf8.count == 5 || text.utf8.count == 6, text.utf8.allSatisfy(\.isDigit),
+            let table = RegisterTable.allCases.first(where: { text.hasPrefix(String($0.modiconDigit)) }),
+            let number = Int(text.dropFirst())
+        else { throw expected }
+        return (table, try onWire(number, of: text))
     }
 
-    private func onWire(_ number: Int, first: Int, of text: Substring) throws(Problem) -> UInt16 {
+    private func onWire(_ number: Int, of text: Substring) throws(Problem) -> UInt16 {
         guard number >= first, let address = UInt16(exactly: number - first) else {
             throw Problem(message: "the address '\(text)' is outside \(first) to \(first + 65535)")
         }
@@ -89,12 +85,14 @@ enum Addressing: String, CaseIterable {
     }
 
     private func bitRange(_ text: Substring, of whole: Substring) throws(Problem) -> ClosedRange<Int> {
+        if text == "low" { return RegisterAddress.lowByte }
+        if text == "high" { return RegisterAddress.highByte }
         let numbers = text.split(separator: "-", omittingEmptySubsequences: false).map { part in
             part.count <= 2 && part.utf8.allSatisfy(\.isDigit) ? Int(part) : nil
         }
         guard (1...2).contains(numbers.count), let low = numbers[0], let high = numbers.last ?? nil,
             low <= high, high <= 15
-        else { throw Problem(message: "expected bits from 0 to 15 such as .5 or .0-3, found '.\(text)'") }
+        else { throw Problem(message: "expected bits from 0 to 15 such as .5, .0-3, .low or .high, found '.\(text)'") }
         return low...high
     }
 }
@@ -111,9 +109,6 @@ extension RegisterTable {
 }
 
 extension RegisterAddress {
-    /// As the profile writes it, for people: in the profile's own counting it stands in the file, here on the wire.
-    var spelledOnWire: String {
-        let bits = bits.map { $0.count == 1 ? ".\($0.lowerBound)" : ".\($0.lowerBound)-\($0.upperBound)" } ?? ""
-        return "\(table.abbreviation) \(address)\(bits)"
-    }
+    static let lowByte = 0...7
+    static let highByte = 8...15
 }

@@ -61,7 +61,7 @@ struct BrokerSection {
     }
 
     /// `{credential: name}`, `{file: path}` or `{env: NAME}`. Never a plain text: the file may be read by others.
-    private func secret(_ node: YAMLNode, at place: Place) -> Secret? {
+    func secret(_ node: YAMLNode, at place: Place) -> Secret? {
         guard case .mapping = node.content,
             let secret = MappingReader(node, "a reference to a secret", at: place, problems: problems)
         else {

@@ -11,40 +11,42 @@ struct ChannelSection {
     let library: ProfileLibrary
     let problems: Problems
 
-    /// How long an answer may take when the site says nothing: RTU gateways behind a TCP endpoint need up to 300 ms.
-    private static let timeout = Duration.milliseconds(500)
-
     private struct Channel {
         var name: String
         var place: Place
         /// Nil when the endpoint couldn't be read; its devices are checked all the same.
-        var endpoint: (host: String, port: UInt16)?
+        var endpoint: ModbusEndpoint?
         var units: [ModbusUnitPlan] = []
         var simulated: [SimulatedUnit] = []
+        var writable: [WritableTag] = []
         var devices: [UInt8: (path: String, place: Place)] = [:]
         var isUsed = false
     }
 
-    func read(_ root: MappingReader) -> (channels: [ModbusChannelPlan], simulated: [SimulatedChannel]) {
+    /// What the section becomes.
+    struct Result {
+        var channels: [ModbusChannelPlan] = []
+        var simulated: [SimulatedChannel] = []
+        /// Tags that the profiles call writable, whatever the site allows.
+        var writable: [WritableTag] = []
+    }
+
+    func read(_ root: MappingReader) -> Result {
         var channels = root.names("channels", "the channels").compactMap(channel)
         checkEndpoints(channels)
         for entry in root.names("devices", "the devices") { device(entry, &channels) }
         for channel in channels where !channel.isUsed {
             problems.warning(channel.place, "no device uses the channel '\(channel.name)'")
         }
-        let used = channels.filter { !$0.units.isEmpty }
-        return (
-            used.compactMap { channel in
-                channel.endpoint.map {
-                    ModbusChannelPlan(name: channel.name, host: $0.host, port: $0.port, units: channel.units)
-                }
-            },
-            used.compactMap { channel in
-                channel.endpoint.map {
-                    SimulatedChannel(name: channel.name, host: $0.host, port: $0.port, units: channel.simulated)
-                }
-            }
-        )
+        var result = Result()
+        for channel in channels where !channel.units.isEmpty {
+            guard let endpoint = channel.endpoint else { continue }
+            result.channels.append(ModbusChannelPlan(name: channel.name, endpoint: endpoint, units: channel.units))
+            result.simulated.append(
+                SimulatedChannel(name: channel.name, endpoint: endpoint, units: channel.simulated))
+        }
+        result.writable = channels.flatMap(\.writable)
+        return result
     }
 
     private func channel(_ entry: YAMLEntry) -> Channel? {
@@ -57,39 +59,22 @@ struct ChannelSection {
             return channel
         }
         reader.ignore("description")
-        if let tcp = reader.mapping("tcp", "a TCP endpoint") {
-            let host = tcp.required("host", .host)
-            let port = tcp.value("port", .integer(1...65535), default: 502)
-            if let mode = tcp.value("mode", Notation<Framing>.word), mode != .tcp {
-                problems.error(tcp.place(of: "mode"), "'\(mode.rawValue)' is not supported by this version")
-            }
-            tcp.finish()
-            if let host, let port = UInt16(exactly: port) { channel.endpoint = (host, port) }
-        } else if !reader.has("tcp") && !reader.has("serial") {
-            problems.error(reader.place, "a channel needs 'tcp': {host: 10.0.4.21, port: 502}")
-        }
-        reader.refuseLater("serial")
+        channel.endpoint = EndpointSection(problems: problems).read(reader)
         reader.finish()
         return channel
-    }
-
-    private enum Framing: String, CaseIterable {
-        case tcp
-        case rtuOverTCP = "rtu-over-tcp"
     }
 
     private func checkEndpoints(_ channels: [Channel]) {
         var seen: [String: Channel] = [:]
         for channel in channels {
-            guard let endpoint = channel.endpoint else { continue }
-            let key = "\(endpoint.host.lowercased()):\(endpoint.port)"
-            guard let first = seen[key] else {
-                seen[key] = channel
+            guard let medium = channel.endpoint?.medium else { continue }
+            guard let first = seen[medium] else {
+                seen[medium] = channel
                 continue
             }
             problems.error(
                 channel.place,
-                "\(key) is already the endpoint of '\(first.name)' (\(first.place.seen(from: channel.place))); "
+                "\(medium) is already the endpoint of '\(first.name)' (\(first.place.seen(from: channel.place))); "
                     + "requests to one endpoint share a channel")
         }
     }
@@ -110,7 +95,7 @@ struct ChannelSection {
         let name = reader.required("profile", .profileName)
         let channelName = reader.required("channel", .text)
         let unit = reader.required("unit", .integer(0...255)).flatMap { UInt8(exactly: $0) }
-        let timeout = reader.value("timeout", .timeout, default: Self.timeout)
+        let timeout = reader.value("timeout", .timeout, default: .auto)
         let overrides = reader.names("override", "the overrides, such as {tags.current_l1.deadband: 0.5}")
         reader.finish()
         let channel = channelName.flatMap { self.channel($0, reader, channels) }
@@ -123,8 +108,40 @@ struct ChannelSection {
             plant.markIncomplete(index)
             return
         }
+        if profile.isDraft {
+            problems.warning(
+                reader.place(of: "profile"),
+                "the profile \(name) is a draft: check its values against the device's display")
+        }
         guard let channel, let unit else { return }
-        add(profile, index, unit, timeout, to: &channels[channel])
+        var device = Device(index: index, unit: unit, timeout: timeout, limits: profile.limits)
+        suit(&device, to: channels[channel], reader)
+        add(device, profile, to: &channels[channel])
+    }
+
+    /// A device as the site describes it, without its tags.
+    private struct Device {
+        var index: Int
+        var unit: UInt8
+        var timeout: AnswerTimeout
+        var limits: ModbusUnitLimits
+    }
+
+    /// What a serial line has no place for (Modbus over Serial Line V1.02, 2.2).
+    private func suit(_ device: inout Device, to channel: Channel, _ reader: MappingReader) {
+        guard let endpoint = channel.endpoint, endpoint.framing == .rtu else { return }
+        if device.unit == 0 {
+            problems.error(reader.place(of: "unit"), "unit 0 is the broadcast of a serial line: nobody answers it")
+        } else if device.unit > 247 {
+            problems.warning(
+                reader.place(of: "unit"), "unit \(device.unit) is reserved on serial lines, which number from 1 to 247")
+        }
+        if device.limits.inFlight > 1 {
+            problems.warning(
+                reader.place(of: "profile"),
+                "'limits.in_flight' is for Modbus TCP; on '\(channel.name)' each request waits for the answer before")
+            device.limits.inFlight = 1
+        }
     }
 
     private func channel(_ name: String, _ reader: MappingReader, _ channels: [Channel]) -> Int? {
@@ -145,44 +162,61 @@ struct ChannelSection {
             "unit \(unit) on '\(channel.name)' is already \(first.path) (\(first.place.seen(from: entry.place)))")
     }
 
-    private func add(
-        _ profile: DeviceProfile, _ index: Int, _ unit: UInt8, _ timeout: Duration, to channel: inout Channel
-    ) {
-        let path = plant.devices[index].path
-        let endpoint = channel.endpoint.map {
-            $0.host.contains(":") ? "[\($0.host)]:\($0.port)" : "\($0.host):\($0.port)"
+    private func add(_ device: Device, _ profile: DeviceProfile, to channel: inout Channel) {
+        let path = plant.devices[device.index].path
+        let id = plant.numbering.device(
+            path: path, channel: channel.name,
+            link: "\(channel.endpoint?.description ?? "Modbus"), unit \(device.unit)")
+        var scans = profile.groups.map {
+            ModbusScanPlan(name: $0.name, period: $0.period, isOnConnect: $0.isOnConnect, tags: [])
         }
-        let device = plant.numbering.device(
-            path: path, channel: channel.name, link: "Modbus TCP \(endpoint ?? "?"), unit \(unit)")
-        var scans = profile.groups.map { ModbusScanPlan(name: $0.name, period: $0.period, tags: []) }
         var simulated: [SimulatedTag] = []
         for tag in profile.tags {
             guard let scan = scans.firstIndex(where: { $0.name == tag.group }) else { continue }
-            let value = tag.value
-            let id = plant.numbering.tag(
-                tag.name, of: device, kind: value.kind, unit: value.unit, range: value.normalisation.range,
-                period: scans[scan].period, source: tag.spelledAddress)
-            plant.add(PlantTag(name: tag.name, id: id, kind: value.kind, unit: value.unit), to: index)
-            let plan = ModbusTagPlan(
-                tag: id, name: tag.name, at: tag.at, type: tag.type, order: tag.order, words: tag.words,
-                normalisation: value.normalisation)
+            let plan = self.plan(tag, of: id, device.index, period: scans[scan].period)
             scans[scan].tags.append(plan)
-            simulated.append(SimulatedTag(plan: plan, signal: tag.signal))
+            if let signal = tag.signal { simulated.append(SimulatedTag(plan: plan, signal: signal)) }
+            if let limits = tag.writable {
+                channel.writable.append(
+                    WritableTag(
+                        device: id, path: "\(path)/\(tag.name)", channel: channel.name, unitID: device.unit,
+                        register: plan, unit: tag.value.unit, limits: limits))
+            }
         }
         channel.units.append(
             ModbusUnitPlan(
-                device: device, name: path, unitID: unit, timeout: timeout, limits: profile.limits,
+                device: id, name: path, unitID: device.unit, timeout: device.timeout.most,
+                isTimeoutAdaptive: device.timeout.isAdaptive, limits: device.limits,
                 scans: scans.filter { !$0.tags.isEmpty }))
-        channel.simulated.append(SimulatedUnit(unitID: unit, tags: simulated))
+        channel.simulated.append(SimulatedUnit(unitID: device.unit, tags: simulated))
+    }
+
+    private func plan(_ tag: ProfileTag, of device: DeviceID, _ index: Int, period: Duration) -> ModbusTagPlan {
+        let value = tag.value
+        let id = plant.numbering.tag(
+            tag.name, of: device, kind: value.kind, unit: value.unit, range: value.normalisation.range,
+            period: period, source: tag.at.notations)
+        plant.add(PlantTag(name: tag.name, id: id, kind: value.kind, unit: value.unit), to: index)
+        return ModbusTagPlan(
+            tag: id, name: tag.name, at: tag.at, type: tag.type, order: tag.order, words: tag.words,
+            exponent: tag.exponent, isAlone: tag.isAlone, normalisation: value.normalisation)
     }
 }
 
-extension Notation where Value == Duration {
-    /// `auto` is 500 ms in this version.
+/// How long an answer may take.
+private struct AnswerTimeout {
+    var most: Duration
+    var isAdaptive: Bool
+
+    /// As short as the unit's own answers allow, and a second at most.
+    static let auto = AnswerTimeout(most: .seconds(1), isAdaptive: true)
+}
+
+extension Notation where Value == AnswerTimeout {
     fileprivate static var timeout: Notation {
-        let duration = duration(.milliseconds(10)...(.seconds(30)))
+        let duration = Notation<Duration>.duration(.milliseconds(10)...(.seconds(30)))
         return Notation(expected: "auto or a duration from 10ms to 30s") { text in
-            text == "auto" ? .milliseconds(500) : duration.parse(text)
+            text == "auto" ? .auto : duration.parse(text).map { AnswerTimeout(most: $0, isAdaptive: false) }
         }
     }
 }

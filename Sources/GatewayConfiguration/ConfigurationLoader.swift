@@ -88,7 +88,8 @@ package struct ConfigurationLoader: Sendable {
         let plan = GatewayPlan(
             tags: numbering.table(site: draft.plant.site), channels: parts.channels, sources: parts.sources,
             store: parts.store, memoryBytes: parts.memoryBytes, rules: rules.rules, sinks: parts.sinks,
-            http: parts.http, simulation: parts.simulation)
+            http: parts.http, simulation: parts.simulation, writes: parts.writes?.policy,
+            commandBroker: parts.writes?.broker)
         let counts = LoadedConfiguration.Counts(
             channels: plan.channels.count, devices: numbering.liveDeviceCount, tags: numbering.liveTagCount,
             sources: plan.sources.count, sinks: plan.sinks.count, rules: rules.count, alarms: rules.rules.count)

@@ -9,28 +9,57 @@ internal import Simulation
 struct DeviceProfile {
     var id: String
     var version: String
+    /// For people; empty when the profile doesn't say.
+    var vendor: String
+    var model: String
+    /// True while nobody vouches for the numbers.
+    var isDraft: Bool
     var limits: ModbusUnitLimits
     /// Scan classes in the order of the file.
-    var groups: [(name: String, period: Duration)]
+    var groups: [ScanClass]
+    /// Registers that tell this model from others.
+    var identify: [IdentityCheck]
     var tags: [ProfileTag]
+}
+
+struct ScanClass {
+    var name: String
+    var period: Duration
+    /// Read with every new connection.
+    var isOnConnect = false
+
+    /// How often a scan class `on-connect` is read besides: what changes with a firmware is noticed within the hour.
+    static let onConnectPeriod = Duration.seconds(3600)
 }
 
 /// One tag of a profile.
 struct ProfileTag {
     var name: String
     var place: Place
-    /// As the profile writes it, e.g. `hr 3000`.
-    var spelledAddress: String
     var at: RegisterAddress
     var type: RegisterType
     var order: WordOrder
     var words: Int
+    var exponent: ScaleExponent?
+    var isAlone = false
     var group: String
     var value: CompiledValue
-    var signal: Signal
+    /// Names of codes, for people.
+    var states: [(code: Int64, name: String)] = []
+    var writable: WriteLimits?
+    /// True for a bit that the `flags` of a word have named.
+    var isFlagOfWord = false
+    /// What `simulate` shows; nil for a flag, which its word shows.
+    var signal: Signal?
 
     /// The registers that it covers, or the single bit of a coil.
     var addresses: Range<Int> { Int(at.address)..<Int(at.address) + words }
+    /// What one request must carry: the exponent's register too.
+    var span: Range<Int> {
+        guard let exponent else { return addresses }
+        let other = Int(exponent.address)
+        return min(addresses.lowerBound, other)..<max(addresses.upperBound, other + 1)
+    }
 }
 
 /// `id@majorVersion`, as a site names a profile.

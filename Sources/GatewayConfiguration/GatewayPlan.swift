@@ -3,6 +3,7 @@
 package import GatewayModel
 package import Journal
 package import MQTTDriver
+package import MQTTLink
 package import ModbusDriver
 package import Rules
 package import Simulation
@@ -20,10 +21,15 @@ package struct GatewayPlan: Equatable, Sendable {
     package var sinks: [MQTTSinkPlan]
     package var http: HTTPPlan?
     package var simulation: SimulationPlan
+    /// What may be written, and by whom; nil when nothing may.
+    package var writes: WritePolicyPlan?
+    /// Where the commands of `writes.mqtt` come from.
+    package var commandBroker: BrokerPlan?
 
     package init(
         tags: TagTable, channels: [ModbusChannelPlan], sources: [MQTTSourcePlan], store: JournalPlan, memoryBytes: Int,
-        rules: [ThresholdRule], sinks: [MQTTSinkPlan], http: HTTPPlan?, simulation: SimulationPlan
+        rules: [ThresholdRule], sinks: [MQTTSinkPlan], http: HTTPPlan?, simulation: SimulationPlan,
+        writes: WritePolicyPlan? = nil, commandBroker: BrokerPlan? = nil
     ) {
         self.tags = tags
         self.channels = channels
@@ -34,6 +40,8 @@ package struct GatewayPlan: Equatable, Sendable {
         self.sinks = sinks
         self.http = http
         self.simulation = simulation
+        self.writes = writes
+        self.commandBroker = commandBroker
     }
 }
 

@@ -35,6 +35,12 @@ extension Notation where Value == Double {
     static var number: Notation { Notation(expected: "a number") { Spelling.number($0) } }
 }
 
+extension Notation where Value == Bool {
+    static var flag: Notation {
+        Notation(expected: "true or false") { $0 == "true" ? true : $0 == "false" ? false : nil }
+    }
+}
+
 extension Notation where Value == Duration {
     static func duration(_ range: ClosedRange<Duration> = .nanoseconds(1)...(.seconds(3660 * 86400))) -> Notation {
         Notation(expected: "a duration such as 250ms or 10s") { text in

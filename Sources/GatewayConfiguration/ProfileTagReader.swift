@@ -6,92 +6,54 @@ internal import ModbusDriver
 
 /// Reads the tags of one profile.
 struct ProfileTagReader {
-    let addressing: Addressing
-    let order: WordOrder
-    let limits: ModbusUnitLimits
-    let groups: [(name: String, period: Duration)]
-    let sentinels: [Sentinel]
+    let registers: RegisterReader
+    let groups: [ScanClass]
+    let sentinels: CommonSentinels
     let problems: Problems
 
-    func read(_ entry: YAMLEntry) -> ProfileTag? {
+    /// The tag, and one for each bit that its `flags` name.
+    func read(_ entry: YAMLEntry) -> [ProfileTag] {
         guard Notation<String>.name.parse(entry.key) != nil else {
             problems.error(entry.place, "expected \(Notation<String>.name.expected), found '\(entry.key)'")
-            return nil
+            return []
         }
-        guard let reader = MappingReader(entry.value, "a tag", at: entry.place, problems: problems) else { return nil }
+        guard let reader = MappingReader(entry.value, "a tag", at: entry.place, problems: problems) else { return [] }
         let errors = problems.errorCount
-        let address = self.address(reader)
-        let type = address.flatMap { self.type(reader, at: $0) }
-        let order = reader.value("order", Notation<WordOrder>.word)
-        let words = type.map { self.words(reader, $0) }
-        if let type, order != nil, (words ?? 1) == 1, type != .string {
-            problems.error(reader.place(of: "order"), "a single register has no word order")
-        }
+        let register = registers.read(reader)
         let group = self.group(reader)
-        guard let address, let type, let words else {
+        let isAlone = reader.value("alone", .flag, default: false)
+        guard let register else {
             // What can still be read is read for its problems; units have no meaning without a type.
             reader.ignore("unit", "to", "scale", "offset", "range", "deadband", "invalid", "max_age")
-            reader.ignore("kind", "description", "type", "length")
+            reader.ignore("kind", "description", "type", "length", "order", "exponent", "decimals", "encoding")
+            reader.ignore("counter", "flags", "states", "writable")
             reader.finish()
-            return nil
+            return []
         }
-        var section = ValueSection(reader: reader, rawKind: type.rawKind)
-        section.rawBits = address.bits.map(\.count) ?? type.words * 16
-        section.isSigned = type.isSigned
-        section.isCode = address.bits != nil
-        section.commonSentinels = address.bits == nil ? sentinels : []
-        let value = section.read()
+        let exponent = registers.exponent(reader, beside: register)
+        let value = value(reader, register, hasExponent: reader.has("exponent") || reader.has("decimals"))
+        let states = states(reader, register)
+        let writable = WritableSection(reader: reader, register: register, value: value).read()
+        let flags = flags(reader, of: register)
         reader.refuseLater("write", "wear", "expr")
         reader.finish()
-        guard let value, let group, problems.errorCount == errors else { return nil }
-        return ProfileTag(
-            name: entry.key, place: entry.place, spelledAddress: reader.node("at")?.text ?? "", at: address, type: type,
-            order: order ?? self.order, words: words, group: group, value: value,
-            signal: SignalNotation.standard(kind: value.kind, range: value.normalisation.range))
+        guard let value, let group, problems.errorCount == errors else { return [] }
+        var tag = ProfileTag(
+            name: entry.key, place: entry.place, at: register.at, type: register.type, order: register.order,
+            words: register.words, exponent: exponent, isAlone: isAlone, group: group, value: value, states: states,
+            writable: writable)
+        tag.signal = SignalNotation.standard(tag)
+        return [tag] + flags.map { flag($0, of: tag) }
     }
 
-    private func address(_ reader: MappingReader) -> RegisterAddress? {
-        guard let text = reader.required("at", .matching("an address such as \(addressing.example)") { !$0.isEmpty })
-        else { return nil }
-        do {
-            return try addressing.address(text)
-        } catch {
-            problems.error(reader.place(of: "at"), error.message)
-            return nil
-        }
-    }
-
-    /// The type as written; a coil, a single bit and a bit field say it themselves.
-    private func type(_ reader: MappingReader, at address: RegisterAddress) -> RegisterType? {
-        let implied: RegisterType? =
-            address.table.isBits ? .bool : address.bits.map { $0.count == 1 ? .bool : .u16 }
-        guard let implied else { return reader.required("type", Notation<RegisterType>.word) }
-        guard let type = reader.value("type", Notation<RegisterType>.word) else {
-            return reader.has("type") ? nil : implied
-        }
-        if address.table.isBits && type != .bool {
-            problems.error(reader.place(of: "type"), "a \(address.table.name) is a bool, not \(type.rawValue)")
-            return nil
-        }
-        if let bits = address.bits, type != .u16, !(type == .bool && bits.count == 1) {
-            let fitting = bits.count == 1 ? "bool or u16" : "u16"
-            problems.error(
-                reader.place(of: "type"),
-                "\(bits.count == 1 ? "a bit" : "a bit field") of a register is \(fitting), not \(type.rawValue)")
-            return nil
-        }
-        return type
-    }
-
-    private func words(_ reader: MappingReader, _ type: RegisterType) -> Int {
-        guard type == .string else {
-            if reader.node("length") != nil {
-                problems.error(
-                    reader.place(of: "length"), "only a string has a length; \(type.rawValue) has \(type.words)")
-            }
-            return type.words
-        }
-        return reader.required("length", .integer(1...Limits.registersPerRequest)) ?? 1
+    private func value(_ reader: MappingReader, _ register: ProfileRegister, hasExponent: Bool) -> CompiledValue? {
+        var section = ValueSection(reader: reader, rawKind: register.type.rawKind)
+        let type = register.type
+        if let spelling = RawSpelling(type, bits: register.at.bits?.count) { section.spelling = spelling }
+        section.isCode = register.isBitField
+        section.hasExponent = hasExponent
+        section.commonSentinels = register.isBitField ? [] : sentinels.sentinels(of: type)
+        return section.read()
     }
 
     private func group(_ reader: MappingReader) -> String? {
@@ -115,12 +77,62 @@ struct ProfileTagReader {
         }
         return name
     }
-}
 
-extension RegisterType {
-    fileprivate var rawKind: ValueKind {
-        if isText { return .text }
-        if isReal { return .real }
-        return self == .bool ? .boolean : .integer
+    /// Names of codes, such as `{0: stopped, 1: running}`.
+    private func states(_ reader: MappingReader, _ register: ProfileRegister) -> [(code: Int64, name: String)] {
+        let entries = reader.names("states", "the states, such as {0: stopped, 1: running}")
+        guard !entries.isEmpty else { return [] }
+        guard register.type.rawKind == .integer || register.type.rawKind == .boolean else {
+            problems.error(
+                reader.place(of: "states"), "'states' names whole numbers; this tag is \(register.type.rawValue)")
+            return []
+        }
+        return entries.compactMap { entry in
+            let name = reader.read(entry.value, .matching("a name of the state") { !$0.isEmpty && $0.count <= 128 })
+            guard let code = Int64(entry.key) else {
+                problems.error(entry.place, "expected the number of a state, found '\(entry.key)'")
+                return nil
+            }
+            return name.map { (code, $0) }
+        }
+    }
+
+    /// A bit that has a name, on its own.
+    private struct Flag {
+        var name: String
+        var place: Place
+        var at: RegisterAddress
+    }
+
+    /// Named bits, such as `{0: ready, 3: tripped}`; bit 0 is the least significant of the whole number.
+    private func flags(_ reader: MappingReader, of word: ProfileRegister) -> [Flag] {
+        let entries = reader.names("flags", "the flags, such as {0: ready, 3: tripped}")
+        guard !entries.isEmpty else { return [] }
+        guard word.type == .u16 || word.type == .u32, word.at.bits == nil else {
+            problems.error(
+                reader.place(of: "flags"),
+                "'flags' names the bits of a u16 or u32; this tag is \(word.isBitField ? "a bit field" : word.type.rawValue)"
+            )
+            return []
+        }
+        let last = word.words * 16 - 1
+        return entries.compactMap { entry in
+            let name = reader.read(entry.value, .name)
+            guard entry.key.utf8.allSatisfy(\.isDigit), let bit = Int(entry.key), bit <= last else {
+                problems.error(entry.place, "expected a bit from 0 to \(last), found '\(entry.key)'")
+                return nil
+            }
+            return name.map { Flag(name: $0, place: entry.place, at: word.place(ofBit: bit)) }
+        }
+    }
+
+    private func flag(_ flag: Flag, of word: ProfileTag) -> ProfileTag {
+        var plan = NormalisationPlan(kind: .boolean, maxAge: word.value.normalisation.maxAge)
+        // A word that is passed on when it changes has bits that are.
+        if word.value.normalisation.deadband != nil { plan.deadband = 0 }
+        return ProfileTag(
+            name: flag.name, place: flag.place, at: flag.at, type: .bool, order: .abcd, words: 1,
+            isAlone: word.isAlone, group: word.group,
+            value: CompiledValue(kind: .boolean, unit: "", normalisation: plan), isFlagOfWord: true)
     }
 }

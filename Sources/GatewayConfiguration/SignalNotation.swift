@@ -1,6 +1,8 @@
 // `{sine: {mean: 230, amplitude: 3, period: 10m}}`: what a simulated tag shows.
 
+internal import Acquisition
 internal import GatewayModel
+internal import ModbusDriver
 internal import Simulation
 
 /// Reads the signals of `simulate:`. Numbers are in the unit in which the tag leaves the gateway.
@@ -56,6 +58,47 @@ enum SignalNotation {
     static func standard(kind: ValueKind, range: ClosedRange<Double>?) -> Signal {
         if kind == .text { return .text("simulated") }
         return .constant(range.map { $0.lowerBound / 2 + $0.upperBound / 2 } ?? 0)
+    }
+
+    static func standard(_ tag: ProfileTag) -> Signal {
+        switch tag.type {
+        case .bytes: .text(String(repeating: "00", count: tag.words * 2))
+        case .unixSeconds, .unixMilliseconds: .text("2026-11-24T06:00:00Z")
+        case .time6, .time3, .timeIEC870: .text("2026-11-24T06:00:00")
+        default: standard(kind: tag.value.kind, range: tag.value.normalisation.range)
+        }
+    }
+
+    /// Why a register of the type can't show the text; nil when it can.
+    static func problem(with text: String, as tag: ProfileTag) -> String? {
+        switch tag.type {
+        case .bytes where text.utf8.count != tag.words * 4 || !text.utf8.allSatisfy(\.isHexadecimal):
+            return "expected \(tag.words * 2) bytes in hexadecimal, found '\(text)'"
+        case .unixSeconds, .unixMilliseconds, .time6, .time3, .timeIEC870:
+            return DeviceTime(text) == nil ? "expected a time such as 2026-11-24T06:00:00, found '\(text)'" : nil
+        default: return nil
+        }
+    }
+}
+
+extension UInt8 {
+    fileprivate var isHexadecimal: Bool { isDigit || (97...102).contains(self | 0x20) }
+}
+
+extension DeviceTime {
+    /// Reads `2026-11-24T06:00:00`, with or without a Z.
+    fileprivate init?(_ text: String) {
+        let bytes = Array((text.hasSuffix("Z") ? text.dropLast() : text[...]).utf8)
+        let pattern = Array("0000-00-00T00:00:00".utf8)
+        guard bytes.count == pattern.count,
+            zip(bytes, pattern).allSatisfy({ $1 == UInt8(ascii: "0") ? $0.isDigit : $0 == $1 })
+        else { return nil }
+        func number(_ from: Int, _ count: Int) -> Int {
+            bytes[from..<from + count].reduce(0) { $0 * 10 + Int($1) - 48 }
+        }
+        self.init(
+            year: number(0, 4), month: number(5, 2), day: number(8, 2), hour: number(11, 2), minute: number(14, 2),
+            second: number(17, 2))
     }
 }
 

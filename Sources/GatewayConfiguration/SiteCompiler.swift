@@ -27,6 +27,7 @@ struct SiteCompiler {
         var memoryBytes: Int
         var sinks: [MQTTSinkPlan]
         var http: HTTPPlan?
+        var writes: WriteSection.Result?
         var simulation: SimulationPlan
     }
 
@@ -51,13 +52,18 @@ struct SiteCompiler {
         }
         let modbus = ChannelSection(plant: plant, library: library, problems: problems).read(reader)
         let mqtt = SubscriptionSection(plant: plant, environment: environment, problems: problems).read(reader)
+        let writes = WriteSection(plant: plant, environment: environment, problems: problems)
+            .read(reader, writable: modbus.writable)
         let upstream = SinkSection(plant: plant, environment: environment, problems: problems)
         let sinks = upstream.sinks(reader)
         let (store, memoryBytes) = upstream.store(reader)
         let http = upstream.http(reader)
         reader.refuseLater("cluster", "clock", "logging")
         reader.finish()
-        checkClients(mqtt.sources, sinks, reader)
+        checkClients(mqtt.sources, sinks, writes?.broker, reader)
+        if writes?.policy.httpToken != nil && http == nil {
+            problems.warning(reader.place(of: "writes"), "'http' is off, so nobody can write over it")
+        }
         if plant.numbering.liveTagCount > Limits.tags {
             problems.error(reader.place, "\(plant.numbering.liveTagCount) tags; a gateway takes \(Limits.tags)")
         }
@@ -68,14 +74,18 @@ struct SiteCompiler {
             plant: plant,
             parts: Parts(
                 channels: modbus.channels, sources: mqtt.sources, store: store, memoryBytes: memoryBytes, sinks: sinks,
-                http: http, simulation: SimulationPlan(channels: modbus.simulated, sensors: mqtt.simulated)))
+                http: http, writes: writes,
+                simulation: SimulationPlan(channels: modbus.simulated, sensors: mqtt.simulated)))
     }
 
     /// Two clients of one id at one broker throw each other out for ever (MQTT 3.1.1, 3.1.4).
-    private func checkClients(_ sources: [MQTTSourcePlan], _ sinks: [MQTTSinkPlan], _ reader: MappingReader) {
+    private func checkClients(
+        _ sources: [MQTTSourcePlan], _ sinks: [MQTTSinkPlan], _ commands: BrokerPlan?, _ reader: MappingReader
+    ) {
         var seen: [String: String] = [:]
         let clients =
             sources.map { ("mqtt", $0.name, $0.broker) } + sinks.map { ("sinks", $0.name, $0.broker) }
+            + (commands.map { [("writes", "mqtt", $0)] } ?? [])
         for (section, name, broker) in clients {
             let key = "\(broker.host):\(broker.port) \(broker.clientID)"
             guard let first = seen[key] else {

@@ -166,7 +166,7 @@ final class SubscriptionSection {
         let at = reader.required("at", .jsonPath)
         let type = reader.value("type", Notation<FieldType>.word, default: .number)
         var section = ValueSection(reader: reader, rawKind: type.rawKind)
-        section.isSigned = true
+        if type == .integer { section.spelling = .integer(bits: 64, isSigned: true) }
         let value = section.read()
         var signal: Signal?
         if let node = reader.node("simulate") {

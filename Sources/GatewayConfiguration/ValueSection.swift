@@ -16,11 +16,12 @@ struct ValueSection {
     let reader: MappingReader
     /// Of raw values, before scaling.
     let rawKind: ValueKind
-    /// Bits of a raw integer, to read `0x8000` as the sentinel that a signed register spells.
-    var rawBits = 64
-    var isSigned = false
+    /// To read `0x8000` as the sentinel that a signed register spells.
+    var spelling = RawSpelling.document
     /// A bit field is a code, not a quantity: it needs no unit.
     var isCode = false
+    /// Another register scales the number.
+    var hasExponent = false
     /// Raw numbers that mean "no value" for all tags of the profile.
     var commonSentinels: [Sentinel] = []
     /// Set for a source that has a rhythm of its own slower than the default.
@@ -30,19 +31,22 @@ struct ValueSection {
 
     func read() -> CompiledValue? {
         reader.ignore("description")
-        _ = reader.value("kind", Notation<TagRole>.word)
+        let role = reader.value("kind", Notation<TagRole>.word)
         guard rawKind == .integer || rawKind == .real else { return plain() }
         let errors = problems.errorCount
         let scale = reader.value("scale", .number)
         let offset = reader.value("offset", .number)
         if scale == 0 { problems.error(reader.place(of: "scale"), "a scale of 0 makes every value 0") }
         let (unit, conversion) = units()
-        let isRaw = (scale ?? 1) == 1 && (offset ?? 0) == 0 && conversion == nil
+        let encoding = encoding()
+        let isRaw =
+            (scale ?? 1) == 1 && (offset ?? 0) == 0 && conversion == nil && encoding == .plain && !hasExponent
         let kind: ValueKind = rawKind == .integer && isRaw ? .integer : .real
         let (factor, shift) = conversion ?? (1, 0)
         var plan = NormalisationPlan(
-            kind: kind, scale: (scale ?? 1) * factor, offset: (offset ?? 0) * factor + shift, maxAge: maxAge)
-        plan.range = range(in: unit ?? "")
+            kind: kind, scale: (scale ?? 1) * factor, offset: (offset ?? 0) * factor + shift,
+            encoding: encoding, counter: counter(role), maxAge: maxAge)
+        plan.range = Self.range(reader, in: unit ?? "")
         plan.deadband = deadband(in: unit ?? "")
         plan.sentinels = sentinels()
         readMaxAge(into: &plan)
@@ -53,7 +57,7 @@ struct ValueSection {
     /// A flag or a text: no number, so nothing that scales or compares.
     private func plain() -> CompiledValue? {
         let noun = rawKind == .text ? "text" : "a flag"
-        var keys = ["unit", "to", "scale", "offset", "range", "invalid"]
+        var keys = ["unit", "to", "scale", "offset", "range", "invalid", "encoding", "counter"]
         if rawKind == .text { keys.append("deadband") }
         for key in keys where reader.node(key) != nil {
             problems.error(reader.place(of: key), "'\(key)' is for numbers; this tag is \(noun)")
@@ -113,17 +117,18 @@ struct ValueSection {
         problems.warning(reader.place(of: "unit"), "the unit '\(unit)' isn't known; did you mean '\(near)'?")
     }
 
-    private func range(in unit: String) -> ClosedRange<Double>? {
+    /// Reads `range` of any mapping.
+    static func range(_ reader: MappingReader, in unit: String) -> ClosedRange<Double>? {
         guard let elements = reader.list("range", "a range such as [0, 500]") else { return nil }
         guard elements.count == 2 else {
-            problems.error(
+            reader.problems.error(
                 reader.place(of: "range"), "expected a range such as [0, 500], found \(elements.count) numbers")
             return nil
         }
         let limits = elements.map { reader.read($0, .quantity(in: unit)) }
         guard let low = limits[0], let high = limits[1] else { return nil }
         guard low < high else {
-            problems.error(
+            reader.problems.error(
                 reader.place(of: "range"),
                 "the range is empty: \(Spelling.plain(low)) is not below \(Spelling.plain(high))")
             return nil
@@ -141,23 +146,58 @@ struct ValueSection {
         return deadband
     }
 
-    private func sentinels() -> [Double] {
-        guard let node = reader.node("invalid") else {
-            return commonSentinels.compactMap {
-                $0.number(bits: rawBits, isSigned: isSigned, isInteger: rawKind == .integer)
-            }
+    private func encoding() -> NumberEncoding {
+        let encoding = reader.value("encoding", Notation<NumberEncoding>.word, default: .plain)
+        guard encoding != .plain else { return .plain }
+        let place = reader.place(of: "encoding")
+        if rawKind == .integer && !hasExponent {
+            problems.error(place, "'\(encoding.rawValue)' is an encoding of real numbers; this tag is a whole number")
         }
-        return Sentinel.read(node, reader).compactMap { sentinel in
-            let number = sentinel.number(bits: rawBits, isSigned: isSigned, isInteger: rawKind == .integer)
-            if number == nil {
-                problems.error(sentinel.place, "'\(sentinel.text)' doesn't fit into the tag's type")
+        if reader.has("scale") || reader.has("offset") {
+            problems.error(place, "a number that is '\(encoding.rawValue)' has neither 'scale' nor 'offset'")
+        }
+        return encoding
+    }
+
+    private func counter(_ role: TagRole?) -> CounterPlan? {
+        let inner = reader.mapping("counter", "what is known of a counter")
+        guard role == .counter else {
+            if reader.has("counter") { problems.error(reader.place(of: "counter"), "'counter' needs 'kind: counter'") }
+            return nil
+        }
+        var plan = CounterPlan(wrapsAt: spelling.wrapsAt)
+        guard let inner else { return plan }
+        if let count = inner.value("wraps_at", .number) {
+            if count <= 0 {
+                problems.error(inner.place(of: "wraps_at"), "expected a number above 0, found \(Spelling.plain(count))")
+            } else if count > spelling.counts {
+                problems.error(
+                    inner.place(of: "wraps_at"),
+                    "the tag's type counts to \(Spelling.plain(spelling.counts - 1)); it can't wrap at "
+                        + Spelling.plain(count))
             }
-            return number
+            plan.wrapsAt = count
+        }
+        inner.finish()
+        return plan
+    }
+
+    private func sentinels() -> [Double] {
+        let own = reader.node("invalid").map { Sentinel.read($0, reader) }
+        return (own ?? commonSentinels).compactMap { sentinel in
+            switch sentinel.meaning(as: spelling) {
+            case .number(let number): return number
+            case .nothing: return nil
+            case .unfitting:
+                // What a whole profile says is meant for the types that it fits.
+                if own != nil { problems.error(sentinel.place, "'\(sentinel.text)' doesn't fit into the tag's type") }
+                return nil
+            }
         }
     }
 }
 
-/// What a number is over time. For people and receivers; nothing here depends on it yet.
+/// What a number is over time.
 enum TagRole: String, CaseIterable { case gauge, counter, state }
 
 extension String {
@@ -179,45 +219,5 @@ extension Notation where Value == Double {
             let converted = number * line.scale + (isDifference ? 0 : line.offset)
             return converted.isFinite ? converted : nil
         }
-    }
-}
-
-/// A raw number that means "no value", as the file spells it.
-struct Sentinel {
-    var text: String
-    var place: Place
-    private var hexadecimal: UInt64?
-    private var decimal: Double
-
-    /// Reads `invalid:`: a number, `nan`, or a list of these. NaN always is no value, so it adds nothing.
-    static func read(_ node: YAMLNode, _ reader: MappingReader) -> [Sentinel] {
-        if case .list(let elements) = node.content { return elements.flatMap { read($0, reader) } }
-        guard let text = node.text else {
-            reader.problems.error(node.place, "expected a number, nan or a list of numbers; found \(node.found)")
-            return []
-        }
-        if text.lowercased() == "nan" || text.lowercased() == ".nan" { return [] }
-        if text.hasPrefix("0x"), let bits = UInt64(text.dropFirst(2), radix: 16) {
-            return [Sentinel(text: text, place: node.place, hexadecimal: bits, decimal: Double(bits))]
-        }
-        guard let number = Spelling.number(text) else {
-            reader.problems.error(node.place, "expected a number, nan or a list of numbers; found \(node.found)")
-            return []
-        }
-        return [Sentinel(text: text, place: node.place, hexadecimal: nil, decimal: number)]
-    }
-
-    /// The number that a register of this type delivers, nil when it never can. `0x8000` in 16 bits with a sign is
-    /// -32768.
-    func number(bits: Int, isSigned: Bool, isInteger: Bool) -> Double? {
-        guard isInteger else { return hexadecimal == nil ? decimal : nil }
-        if let hexadecimal {
-            guard bits == 64 || hexadecimal >> UInt64(bits) == 0 else { return nil }
-            guard isSigned else { return Double(hexadecimal) }
-            let shift = UInt64(64 - bits)
-            return Double(Int64(bitPattern: hexadecimal << shift) >> Int64(shift))
-        }
-        let span = Double(sign: .plus, exponent: isSigned ? bits - 1 : bits, significand: 1)
-        return decimal < span && decimal >= (isSigned ? -span : 0) ? decimal : nil
     }
 }

@@ -1,5 +1,7 @@
 // Which broker, and as whom.
 
+package import GatewayModel
+
 /// A broker and how to log in. The password is resolved from its credential when the plan is made and never printed.
 package struct BrokerPlan: Equatable, Sendable {
     package var host: String
@@ -20,13 +22,4 @@ package struct BrokerPlan: Equatable, Sendable {
         self.password = password
         self.keepAlive = keepAlive
     }
-}
-
-/// A secret that no description shows: logs and answers hold `•••`.
-package struct Secret: Equatable, Sendable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
-    package let revealed: String
-    package init(_ text: String) { revealed = text }
-    package var description: String { "•••" }
-    package var debugDescription: String { "•••" }
-    package var customMirror: Mirror { Mirror(self, children: []) }
 }

@@ -16,6 +16,7 @@ enum MetricsPage {
         page.rules(snapshot)
         page.journal(snapshot.journal)
         page.sinks(snapshot.sinks, now: now)
+        page.writes(snapshot.writes)
         page.single("dashboard_event_streams", .gauge, "Open streams of live events.", Double(clients))
         page.process("cpu_seconds_total", .counter, "User and system time spent.", snapshot.process.cpuSeconds)
         page.process("resident_memory_bytes", .gauge, "Resident memory.", Double(snapshot.process.residentBytes))
@@ -78,6 +79,17 @@ extension MetricsText {
         each("channel_connected", .gauge, "1 while the channel is open.") { $0.isConnected ? 1 : 0 }
         each("channel_scans_total", .counter, "Scans begun.") { Double($0.scans) }
         each("channel_overruns_total", .counter, "Scans not finished at their next deadline.") { Double($0.overruns) }
+        each("channel_busy_seconds_total", .counter, "Time in which an exchange took the medium.") { $0.busySeconds }
+        each("channel_late_answers_total", .counter, "Late and doubled answers that were stepped over.") {
+            Double($0.lateAnswers)
+        }
+        each("channel_foreign_bytes_total", .counter, "Bytes of others and noise that were stepped over.") {
+            Double($0.foreignBytes)
+        }
+        each("channel_refused_values", .gauge, "Values that devices refuse and that are left out.") { Double($0.refused) }
+        each("channel_requests_per_cycle", .gauge, "Requests of one cycle of every scan class.") {
+            Double($0.requestsPerCycle)
+        }
         family("channel_request_duration_seconds", .summary, "Time from request to answer.") { family in
             for channel in channels {
                 family.sample(channel.roundTripSeconds, suffix: "_sum", ("channel", channel.name))
@@ -137,6 +149,26 @@ extension MetricsText {
         single("journal_memory_only", .gauge, "1 while the disk refuses.", journal.isMemoryOnly ? 1 : 0)
         single("journal_dropped_total", .counter, "Records lost before the disk.", Double(journal.dropped))
         single("journal_bad_slots", .gauge, "Slots that failed and are not used.", Double(journal.badSlots))
+    }
+
+    fileprivate mutating func writes(_ writes: WritesState) {
+        single("writes_enabled", .gauge, "1 while the site allows writes.", writes.isOn ? 1 : 0)
+        single("writes_accepted_total", .counter, "Writes that went out.", Double(writes.accepted))
+        family("writes_total", .counter, "Writes that went out by how they ended.") {
+            $0.sample(Double(writes.done), ("outcome", "done"))
+            $0.sample(Double(writes.failed), ("outcome", "failed"))
+        }
+        family("writes_refused_total", .counter, "Requests to write that were refused, by cause.") { family in
+            for (cause, count) in writes.refused.sorted(by: { $0.key < $1.key }) {
+                family.sample(Double(count), ("cause", cause))
+            }
+        }
+        guard writes.isOn else { return }
+        single("audit_lines_total", .counter, "Lines written to the audit trail.", Double(writes.auditLines))
+        single("audit_writable", .gauge, "0 while writes are refused for it.", writes.isAuditWritable ? 1 : 0)
+        if let canReceive = writes.canReceiveCommands {
+            single("commands_connected", .gauge, "1 while MQTT commands can arrive.", canReceive ? 1 : 0)
+        }
     }
 
     fileprivate mutating func sinks(_ sinks: [SinkState], now: Timestamp) {

@@ -94,8 +94,8 @@ extension RawSpan {
 }
 
 /// IEEE 754 binary16, by hand: `Float16` is not to be had on every processor that Swift runs on.
-enum HalfFloat {
-    static func number(_ bits: UInt16) -> Double {
+package enum HalfFloat {
+    package static func number(_ bits: UInt16) -> Double {
         let sign: Double = bits >> 15 == 1 ? -1 : 1
         let exponent = Int(bits >> 10 & 0x1F)
         let fraction = Double(bits & 0x3FF) / 1024

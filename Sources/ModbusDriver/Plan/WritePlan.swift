@@ -1,0 +1,98 @@
+// What may be written, and by whom, compiled from the profiles' `writable:` and the site's `writes:`.
+
+package import GatewayModel
+
+/// What a profile lets be written to one tag. Values and differences are in the unit in which the tag leaves the
+/// gateway.
+package struct WriteLimits: Equatable, Sendable {
+    /// A value outside is refused; nil for flags only.
+    package var range: ClosedRange<Double>?
+    /// A value must be a multiple of this, counted from the lower end of `range`.
+    package var step: Double?
+    /// The shortest time between two writes.
+    package var every: Duration?
+    /// Writes within 24 hours: EEPROM wears out.
+    package var perDay: Int?
+    /// The largest step away from the present value.
+    package var maxChange: Double?
+
+    package init(
+        range: ClosedRange<Double>? = nil, step: Double? = nil, every: Duration? = nil, perDay: Int? = nil,
+        maxChange: Double? = nil
+    ) {
+        self.range = range
+        self.step = step
+        self.every = every
+        self.perDay = perDay
+        self.maxChange = maxChange
+    }
+}
+
+/// One tag that the profile calls writable and that the site allows.
+///
+/// In a holding register or a coil, a number or a flag, without an exponent register: what else there is, the
+/// configuration refuses.
+package struct WritableTag: Equatable, Sendable {
+    package var device: DeviceID
+    /// The whole name, as the site allows it: `stamping/line-2/press-7/drive/set_point`.
+    package var path: String
+    /// Through which channel the device is reached, by its name.
+    package var channel: String
+    package var unitID: UInt8
+    /// Address, type, order; how to get from the value to the raw number is in its `normalisation`.
+    package var register: ModbusTagPlan
+    /// The unit of values, empty for flags.
+    package var unit: String
+    package var limits: WriteLimits
+
+    package var tag: TagID { register.tag }
+
+    package init(
+        device: DeviceID, path: String, channel: String, unitID: UInt8, register: ModbusTagPlan, unit: String,
+        limits: WriteLimits
+    ) {
+        self.device = device
+        self.path = path
+        self.channel = channel
+        self.unitID = unitID
+        self.register = register
+        self.unit = unit
+        self.limits = limits
+    }
+}
+
+/// The site's `writes:`. Without one nothing is ever written.
+package struct WritePolicyPlan: Equatable, Sendable {
+    /// Each tag that may be written, in the order of the devices.
+    package var tags: [WritableTag]
+    /// What a writer over HTTP must present; nil when HTTP may not write.
+    package var httpToken: Secret?
+    /// Nil when MQTT may not write. Its broker stands beside it in the gateway's plan.
+    package var mqtt: CommandPlan?
+
+    package init(tags: [WritableTag], httpToken: Secret? = nil, mqtt: CommandPlan? = nil) {
+        self.tags = tags
+        self.httpToken = httpToken
+        self.mqtt = mqtt
+    }
+}
+
+/// The topic on which commands arrive, and whose signatures count.
+package struct CommandPlan: Equatable, Sendable {
+    package struct Sender: Equatable, Sendable {
+        package var name: String
+        /// What the sender signs its commands with.
+        package var key: Secret
+        package init(name: String, key: Secret) {
+            self.name = name
+            self.key = key
+        }
+    }
+    package var topic: String
+    package var senders: [Sender]
+
+    package init(topic: String, senders: [Sender]) {
+        self.topic = topic
+        self.senders = senders
+    }
+}
