@@ -12,6 +12,7 @@ let strict: [SwiftSetting] = [
 ]
 
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 
 /// A target of ours, with the settings that all of them share.
@@ -19,16 +20,21 @@ func ours(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [
     .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: strict)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
-    .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
+func tests(_ name: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []) -> Target {
+    .testTarget(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: strict)
 }
 
 // Targets stand in the order in which the data flows (Documentation/ARCHITECTURE.md).
 let package = Package(
     name: "lineside",
-    products: [.executable(name: "lineside", targets: ["lineside"])],
+    products: [
+        .executable(name: "lineside", targets: ["lineside"]),
+        // What issue bars are measured with; installed nowhere.
+        .executable(name: "modbus-bench", targets: ["ModbusBench"]),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
@@ -48,6 +54,9 @@ let package = Package(
         ours("ModbusDriver", ["GatewayModel", "GatewayPlatform", "Acquisition", "CModbus", logging]),
         ours("MQTTLink", ["GatewayModel", "GatewayPlatform", "CMosquitto", logging]),
         ours("MQTTDriver", ["GatewayModel", "GatewayPlatform", "Acquisition", "MQTTLink", logging]),
+
+        // And back: values for machines, guarded and on record.
+        ours("Writes", ["GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "MQTTLink", logging, crypto]),
 
         // Middle: kept, remembered, judged.
         ours("Journal", ["GatewayModel", "GatewayPlatform", logging]),
@@ -89,33 +98,59 @@ let package = Package(
             "Gateway",
             [
                 "GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "MQTTLink", "MQTTDriver", "Journal",
-                "History", "Rules", "Upstream", "Dashboard", "GatewayConfiguration", logging, lifecycle,
+                "Writes", "History", "Rules", "Upstream", "Dashboard", "GatewayConfiguration", logging, lifecycle,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ]),
         .executableTarget(
             name: "lineside",
             dependencies: [
                 "GatewayModel", "CPlatform", "GatewayPlatform", "ModbusDriver", "GatewayConfiguration",
-                "Commissioning", "Gateway", "Simulation", logging, lifecycle,
+                "Commissioning", "Gateway", "Simulation", "Writes", logging, lifecycle,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             resources: [.embedInCode("DemoPlant")],
             swiftSettings: strict),
 
+        // The bars as commands (Benchmarks/README.md). The driver alone: nothing of the page or the configuration.
+        .target(name: "CFloor", dependencies: ["CModbus"], path: "Benchmarks/Sources/CFloor"),
+        .executableTarget(
+            name: "ModbusBench",
+            dependencies: [
+                "GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "CFloor", "TestSupport",
+                "FieldAdversary", logging,
+            ],
+            path: "Benchmarks/Sources/ModbusBench", swiftSettings: strict),
+
         // Brokers, programs and clocks that several test targets need.
         .target(
             name: "TestSupport", dependencies: ["GatewayModel", "GatewayPlatform"], path: "Tests/TestSupport",
             swiftSettings: strict),
+        // A driver against a hostile field, with a judge; for the tests and for the long campaign of the benchmarks.
+        .target(
+            name: "FieldAdversary",
+            dependencies: [
+                "GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "TestSupport", logging,
+            ],
+            path: "Tests/FieldAdversary", swiftSettings: strict),
         tests("GatewayModelTests", ["GatewayModel"]),
         tests("GatewayPlatformTests", ["GatewayModel", "GatewayPlatform", "TestSupport"]),
         tests("AcquisitionTests", ["GatewayModel", "Acquisition"]),
         tests(
             "ModbusDriverTests",
-            ["GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "Simulation", logging]),
+            [
+                "GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "Simulation", "TestSupport",
+                "FieldAdversary", logging,
+            ]),
         tests(
             "MQTTDriverTests",
             ["GatewayModel", "GatewayPlatform", "Acquisition", "MQTTLink", "MQTTDriver", "TestSupport", logging]),
+        tests(
+            "WritesTests",
+            [
+                "GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "MQTTLink", "Writes", "Simulation",
+                "TestSupport", logging,
+            ]),
         tests("JournalTests", ["GatewayModel", "GatewayPlatform", "Journal", "Simulation", "TestSupport", logging]),
         tests("HistoryTests", ["GatewayModel", "History"]),
         tests("RulesTests", ["GatewayModel", "Rules"]),
@@ -126,9 +161,10 @@ let package = Package(
         tests(
             "GatewayConfigurationTests",
             [
-                "GatewayModel", "Acquisition", "ModbusDriver", "MQTTLink", "MQTTDriver", "Journal", "Rules", "Upstream",
-                "Simulation", "GatewayConfiguration",
-            ]),
+                "GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "MQTTLink", "MQTTDriver", "Journal",
+                "Rules", "Upstream", "Simulation", "GatewayConfiguration", "TestSupport", logging,
+            ],
+            exclude: ["Fixtures"]),
         tests(
             "CommissioningTests",
             [
@@ -136,7 +172,7 @@ let package = Package(
                 "Commissioning", "TestSupport",
             ]),
         tests("GatewayTests", ["GatewayModel", "GatewayPlatform", "Gateway"]),
-        tests("EndToEndTests"),
+        tests("EndToEndTests", [crypto]),
         tests("ArchitectureTests"),
     ],
     swiftLanguageModes: [.v6]

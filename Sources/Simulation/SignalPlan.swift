@@ -32,22 +32,41 @@ package struct SimulatedTag: Equatable, Sendable {
 package struct SimulatedUnit: Equatable, Sendable {
     package var unitID: UInt8
     package var tags: [SimulatedTag]
-    package init(unitID: UInt8, tags: [SimulatedTag]) {
+    /// Only registers that belong to a tag exist, every other address is refused with exception 2. Otherwise each table
+    /// reaches from 0 to a little beyond its last tag.
+    package var isStrict: Bool
+    /// What function 43/14 tells, by object id (V1.1b3, 6.21): 0 vendor, 1 product code, 2 revision, 4 product name…
+    package var identification: [UInt8: String]
+
+    package init(unitID: UInt8, tags: [SimulatedTag], isStrict: Bool = false, identification: [UInt8: String]? = nil) {
         self.unitID = unitID
         self.tags = tags
+        self.isStrict = isStrict
+        self.identification = identification ?? [0: "Lineside", 1: "simulated unit \(unitID)", 2: "1"]
     }
 }
 
-/// One simulated endpoint: a Modbus server on a TCP port or at the far end of a serial line.
+/// One simulated Modbus server: what stands at the other end of a channel.
 package struct SimulatedChannel: Equatable, Sendable {
     package var name: String
+    /// A TCP endpoint is listened on; of a serial line the port is opened and answered on.
     package var endpoint: ModbusEndpoint
     package var units: [SimulatedUnit]
+    /// Serial lines only: requests and answers take the time that the line's speed would take. A pty has no speed of its
+    /// own, so without this a cycle time that is measured on one means nothing.
+    package var isPaced: Bool
+    /// How long a device of a paced line thinks. The default is what `SerialLine.cost` expects.
+    package var turnaround: Duration
 
-    package init(name: String, endpoint: ModbusEndpoint, units: [SimulatedUnit]) {
+    package init(
+        name: String, endpoint: ModbusEndpoint, units: [SimulatedUnit], isPaced: Bool = false,
+        turnaround: Duration = .milliseconds(5)
+    ) {
         self.name = name
         self.endpoint = endpoint
         self.units = units
+        self.isPaced = isPaced
+        self.turnaround = turnaround
     }
 
     package init(name: String, host: String, port: UInt16, units: [SimulatedUnit]) {

@@ -1,36 +1,14 @@
-// The field's twin: a Modbus TCP server in memory, in virtual time, with every bad habit a device can have.
+// The field's twin: a Modbus server in memory, in virtual time, with every bad habit a device can have.
 
 internal import GatewayModel
 package import GatewayPlatform
 package import ModbusDriver
 internal import Synchronization
 
-/// What a simulated device does with one request.
-package enum DeviceBehaviour: Equatable, Sendable {
-    case answer
-    /// The right answer, after this long; it arrives even if nobody waits any more.
-    case late(Duration)
-    case silent
-    case exception(UInt8)
-    case closes
-    case refusesConnection
-    /// The right answer twice.
-    case doubled
-    /// The right answer in pieces of this many bytes.
-    case split(Int)
-    /// The right answer with one byte of its header changed.
-    case wrongByte(index: Int, xor: UInt8)
-    /// Only the first bytes of the right answer, and then nothing.
-    case truncated(Int)
-    /// The answer to the request before.
-    case previousAnswer
-    /// Bytes that mean nothing.
-    case garbage([UInt8])
-}
-
 /// The server: one for all connections to it, so that what is late can arrive on the connection it belongs to.
 ///
-/// The registers hold `100 × unit + address` unless set; so every value tells where it was read.
+/// The registers hold `100 × unit + address` unless set, bits are 1 at even addresses; so every value tells where it was
+/// read. Several requests may be sent at once; they are answered one after the other.
 package final class SimulatedField: Sendable {
     private struct Arrival {
         var at: MonotonicTime
@@ -38,29 +16,49 @@ package final class SimulatedField: Sendable {
     }
     private struct State {
         var behaviour: @Sendable (_ request: Int, _ unit: UInt8) -> DeviceBehaviour = { _, _ in .answer }
+        var content: (@Sendable (_ request: Int, _ unit: UInt8, _ address: Int) -> UInt16)?
         var requests = 0
         var connections = 0
         var connection = 0
         var isClosedByDevice = false
+        var coming: [UInt8] = []
         var arriving: [Arrival] = []
+        /// A stream of noise: when its next bytes come, and when it ends.
+        var noise: (next: MonotonicTime, end: MonotonicTime)?
         var previous: [UInt8] = []
         var registers: [Int: UInt16] = [:]
+        var sent: [MonotonicTime] = []
         var roundTrip = Duration.milliseconds(2)
     }
     private let state = Mutex(State())
+    private let framing: ModbusFraming
+    private let line: SerialLine?
     fileprivate let clock: VirtualClock
 
-    package init(clock: VirtualClock) { self.clock = clock }
+    /// - Parameter line: requests and answers take the time that they take on this line; the round trip is then what the
+    ///   device thinks.
+    package init(clock: VirtualClock, framing: ModbusFraming = .tcp, line: SerialLine? = nil) {
+        self.clock = clock
+        self.framing = framing
+        self.line = line
+    }
 
     /// Decides what becomes of the n-th request (from 0).
     package func behave(_ behaviour: @escaping @Sendable (_ request: Int, _ unit: UInt8) -> DeviceBehaviour) {
         state.withLock { $0.behaviour = behaviour }
     }
+    /// What the registers hold that nobody has set, in the answer to the n-th request (from 0).
+    package func fill(_ content: @escaping @Sendable (_ request: Int, _ unit: UInt8, _ address: Int) -> UInt16) {
+        state.withLock { $0.content = content }
+    }
     package func set(unit: UInt8, address: Int, to register: UInt16) {
         state.withLock { $0.registers[Int(unit) << 16 | address] = register }
     }
+    package func set(roundTrip: Duration) { state.withLock { $0.roundTrip = roundTrip } }
     package var requests: Int { state.withLock(\.requests) }
     package var connections: Int { state.withLock(\.connections) }
+    /// When each request came.
+    package var sent: [MonotonicTime] { state.withLock(\.sent) }
 
     /// A client's end of a connection to this server.
     package func makeStream() -> SimulatedStream { SimulatedStream(field: self) }
@@ -71,72 +69,114 @@ package final class SimulatedField: Sendable {
             state.connections += 1
             state.connection += 1
             state.isClosedByDevice = false
-            state.arriving = []
+            (state.arriving, state.coming, state.noise) = ([], [], nil)
             return false
         }
         if refused { throw .unreachable(code: 111) }
         return state.withLock(\.connection)
     }
 
-    fileprivate func receiveRequest(_ request: [UInt8]) {
+    fileprivate func receiveRequests(_ bytes: [UInt8]) {
         let now = clock.monotonic()
         state.withLock { state in
-            let behaviour = state.behaviour(state.requests, request[6])
-            state.requests += 1
-            let right = Self.answer(to: request, registers: state.registers)
-            let arrival = now.advanced(by: state.roundTrip)
-            func deliver(_ bytes: [UInt8], after delay: Duration = .zero) {
-                state.arriving.append(Arrival(at: arrival.advanced(by: delay), bytes: bytes))
+            state.coming += bytes
+            var ahead = Duration.zero
+            // A client's requests are whole: what is none is thrown away at once, as silence would do.
+            while case .frame(let request, let skipped) = IncomingRequest.first(
+                in: state.coming, framing: framing, isAtRest: framing == .rtu)
+            {
+                state.coming.removeFirst(skipped + request.bytes.count)
+                answer(request, at: now.advanced(by: ahead), &state)
+                ahead += .microseconds(200)
             }
-            switch behaviour {
-            case .answer: deliver(right)
-            case .late(let delay): deliver(right, after: delay)
-            case .silent, .refusesConnection: break
-            case .exception(let code):
-                deliver(Array(request[0..<4]) + [0, 3, request[6], request[7] | 0x80, code])
-            case .closes: state.isClosedByDevice = true
-            case .doubled:
-                deliver(right)
-                deliver(right, after: .microseconds(200))
-            case .split(let size):
-                for (index, start) in stride(from: 0, to: right.count, by: size).enumerated() {
-                    let piece = Array(right[start..<min(right.count, start + size)])
-                    deliver(piece, after: .microseconds(300 * index))
-                }
-            case .wrongByte(let index, let mask):
-                var wrong = right
-                wrong[index] ^= mask
-                deliver(wrong)
-            case .truncated(let count): deliver(Array(right.prefix(count)))
-            case .previousAnswer: deliver(state.previous)
-            case .garbage(let bytes): deliver(bytes)
-            }
-            state.previous = right
+            if framing == .rtu { state.coming = [] }
         }
     }
 
-    private static func answer(to request: [UInt8], registers: [Int: UInt16]) -> [UInt8] {
-        let address = Int(request[8]) << 8 | Int(request[9])
-        let count = Int(request[10]) << 8 | Int(request[11])
-        var data: [UInt8] = []
-        if request[7] <= 2 {
-            data = Array(repeating: 0b0101_0101, count: (count + 7) / 8)
-        } else {
-            for offset in 0..<count {
-                let key = Int(request[6]) << 16 | (address + offset)
-                let register = registers[key] ?? UInt16(truncatingIfNeeded: 100 * Int(request[6]) + address + offset)
-                data += [UInt8(register >> 8), UInt8(register & 0xFF)]
-            }
+    private func answer(_ request: IncomingRequest, at now: MonotonicTime, _ state: inout State) {
+        let behaviour = state.behaviour(state.requests, request.unit)
+        let pdu = Array(request.bytes[request.pdu])
+        let number = state.requests
+        state.requests += 1
+        state.sent.append(now)
+        let rightPDU = answer(to: pdu, unit: request.unit, number, &state)
+        let right = framed(rightPDU, request, unit: request.unit)
+        func foreign(_ unit: UInt8) -> [UInt8] {
+            var copy = state
+            return framed(answer(to: pdu, unit: unit, number, &copy), request, unit: unit)
         }
-        let length = UInt16(3 + data.count)
-        return Array(request[0..<4]) + [UInt8(length >> 8), UInt8(length & 0xFF), request[6], request[7]]
-            + [UInt8(data.count)] + data
+        func deliver(_ delivery: Delivery) {
+            var arrival = now.advanced(by: state.roundTrip + delivery.after)
+            if let line {
+                arrival = arrival.advanced(
+                    by: line.characterTime * (request.bytes.count + delivery.bytes.count) + line.frameGap)
+            }
+            state.arriving.append(Arrival(at: arrival, bytes: delivery.bytes))
+        }
+        if case .exception(let code) = behaviour {
+            deliver(Delivery(bytes: framed([pdu[0] | 0x80, code], request, unit: request.unit)))
+        }
+        if case .endless(let duration) = behaviour {
+            let start = now.advanced(by: state.roundTrip)
+            state.noise = (start, start.advanced(by: duration))
+        }
+        if behaviour == .closes { state.isClosedByDevice = true }
+        let deliveries = behaviour.deliveries(
+            request: request.bytes, right: right, previous: state.previous, foreign: foreign, framing: framing)
+        for delivery in deliveries { deliver(delivery) }
+        state.previous = right
+    }
+
+    private func framed(_ pdu: [UInt8], _ request: IncomingRequest, unit: UInt8) -> [UInt8] {
+        if framing == .tcp {
+            let length = UInt16(1 + pdu.count)
+            return request.bytes[..<4] + [UInt8(length >> 8), UInt8(length & 0xFF), unit] + pdu
+        }
+        let frame = [unit] + pdu
+        let crc = RTUFrame.checksum(frame.span)
+        return frame + [UInt8(crc & 0xFF), UInt8(crc >> 8)]
+    }
+
+    /// Reads and writes; registers that were written are set.
+    private func answer(to pdu: [UInt8], unit: UInt8, _ number: Int, _ state: inout State) -> [UInt8] {
+        func word(_ place: Int) -> Int { Int(pdu[place]) << 8 | Int(pdu[place + 1]) }
+        func key(_ address: Int) -> Int { Int(unit) << 16 | address }
+        func register(_ address: Int) -> UInt16 {
+            state.registers[key(address)] ?? state.content?(number, unit, address)
+                ?? UInt16(truncatingIfNeeded: 100 * Int(unit) + address)
+        }
+        guard pdu.count >= 5 else { return [pdu[0] | 0x80, 1] }
+        switch pdu[0] {
+        case 1, 2:
+            var data = [UInt8](repeating: 0, count: (word(3) + 7) / 8)
+            for offset in 0..<word(3) where (word(1) + offset) & 1 == 0 { data[offset / 8] |= 1 << UInt8(offset % 8) }
+            return [pdu[0], UInt8(data.count)] + data
+        case 3, 4:
+            let data = (0..<word(3)).map { register(word(1) + $0) }.flatMap { [UInt8($0 >> 8), UInt8($0 & 0xFF)] }
+            return [pdu[0], UInt8(data.count)] + data
+        case 5: return pdu
+        case 6:
+            state.registers[key(word(1))] = UInt16(word(3))
+            return pdu
+        case 15: return Array(pdu[..<5])
+        case 16:
+            for offset in 0..<word(3) { state.registers[key(word(1) + offset)] = UInt16(word(6 + 2 * offset)) }
+            return Array(pdu[..<5])
+        case 22:
+            let (and, or) = (UInt16(word(3)), UInt16(word(5)))
+            state.registers[key(word(1))] = register(word(1)) & and | or & ~and
+            return pdu
+        default: return [pdu[0] | 0x80, 1]
+        }
     }
 
     /// What has arrived by now; moves the clock to the next arrival or to `deadline` when nothing has.
     fileprivate func receive(limit: Int, deadline: MonotonicTime) throws(ModbusError) -> [UInt8] {
-        let next = state.withLock { $0.isClosedByDevice ? nil : $0.arriving.map(\.at).min() }
-        if state.withLock(\.isClosedByDevice) { throw .closed(code: 0) }
+        let (next, isClosed) = state.withLock { state in
+            let next = (state.arriving.map(\.at) + [state.noise?.next].compactMap(\.self)).min()
+            return (next, state.isClosedByDevice)
+        }
+        if isClosed { throw .closed(code: 0) }
         guard let next, next <= deadline else {
             clock.advance(to: deadline)
             throw .timeout
@@ -148,6 +188,12 @@ package final class SimulatedField: Sendable {
     fileprivate func take(limit: Int) -> [UInt8] {
         let now = clock.monotonic()
         return state.withLock { state in
+            // Noise comes 16 bytes a millisecond, about as fast as 115,200 baud.
+            while let noise = state.noise, noise.next <= now {
+                state.arriving.append(Arrival(at: noise.next, bytes: [UInt8](repeating: 0x55, count: 16)))
+                let next = noise.next.advanced(by: .milliseconds(1))
+                state.noise = next < noise.end ? (next, noise.end) : nil
+            }
             var taken: [UInt8] = []
             state.arriving.sort { $0.at < $1.at }
             while let first = state.arriving.first, first.at <= now, taken.count < limit {
@@ -177,7 +223,7 @@ package struct SimulatedStream: FieldStream {
     package mutating func open(deadline: MonotonicTime) throws(ModbusError) { connection = try field.connect() }
     package mutating func send(_ bytes: [UInt8], deadline: MonotonicTime) throws(ModbusError) {
         guard let connection, field.isPresent(connection) else { throw .closed(code: 32) }
-        field.receiveRequest(bytes)
+        field.receiveRequests(bytes)
     }
     package mutating func receive(
         into buffer: inout [UInt8], at start: Int, deadline: MonotonicTime

@@ -13,7 +13,7 @@ struct Lineside: AsyncParsableCommand {
         version: Version.text,
         subcommands: [
             RunCommand.self, CheckCommand.self, ScanCommand.self, PollCommand.self, DecodeCommand.self,
-            ImportCommand.self, SimulateCommand.self, DemoCommand.self, VersionCommand.self,
+            ImportCommand.self, SimulateCommand.self, DemoCommand.self, AuditCommand.self, VersionCommand.self,
         ])
 }
 

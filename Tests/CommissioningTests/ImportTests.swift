@@ -1,5 +1,6 @@
 // Register maps of others become profiles that load, and what was guessed is said.
 
+import Acquisition
 @testable import Commissioning
 import Foundation
 import GatewayConfiguration
@@ -20,13 +21,13 @@ func loaded(_ profile: ImportedProfile, sourceLocation: SourceLocation = #_sourc
         devices: { cell/device: { profile: \(profile.id)@1, channel: net, unit: 1 } }
         """
     try Data(site.utf8).write(to: URL(filePath: "\(folder.path)/site.yaml"))
-    do {
+    do throws(ConfigurationError) {
         let plan = try ConfigurationLoader(environment: [:], profileFolders: []).load(
             siteFile: "\(folder.path)/site.yaml"
         ).plan
         let tags = plan.channels.flatMap(\.units).flatMap(\.scans).flatMap(\.tags)
         return Dictionary(tags.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
-    } catch let error as ConfigurationError {
+    } catch {
         Issue.record("\(error)\n\(profile.yaml)", sourceLocation: sourceLocation)
         throw error
     }
