@@ -13,8 +13,8 @@ struct Lineside: AsyncParsableCommand {
         version: Version.text,
         subcommands: [
             RunCommand.self, CheckCommand.self, PlanCommand.self, ScanCommand.self, PollCommand.self,
-            DecodeCommand.self, ImportCommand.self,
-            SimulateCommand.self, DemoCommand.self, VersionCommand.self,
+            DecodeCommand.self, ImportCommand.self, SimulateCommand.self, DemoCommand.self, AuditCommand.self,
+            VersionCommand.self,
         ])
 }
 
