@@ -43,9 +43,9 @@ struct ProfileChecks {
         }
     }
 
-    /// Two views of the same registers are fine (a word and its bits), half of a value inside another is a slip.
+    /// Two views of the same registers are fine (a word and its bits), half of a value inside another is a slip. What is
+    /// read alone may mean something else at its address than it does inside a block.
     private func checkOverlaps(_ tags: [ProfileTag]) {
-        // What is read alone means something else there, whatever lies around it.
         let sorted = tags.filter { !$0.isFlagOfWord && !$0.isAlone }.sorted {
             ($0.addresses.lowerBound, -$0.words, $0.place.line) < ($1.addresses.lowerBound, -$1.words, $1.place.line)
         }
