@@ -120,7 +120,7 @@ extension HostileAnswer {
         HostileAnswer("a foreign answer, then the own", .either) {
             [.send(Frame.tcp($0.transaction &+ 77, $0.unit, $0.poison) + $0.right)]
         },
-        HostileAnswer("the answer before, then the own", .value) {
+        HostileAnswer("the answer before, then the own", .either) {
             [.send(Frame.tcp($0.transaction &- 0x9E37, $0.unit, $0.poison) + $0.right)]
         },
         HostileAnswer("a web server", .reject) { _ in
