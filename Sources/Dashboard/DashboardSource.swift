@@ -3,8 +3,8 @@
 package import GatewayModel
 package import History
 
-/// Everything the dashboard may look at. It asks and never changes anything; the closures are called from any thread,
-/// at most a few times a second and per request, and must not block for long.
+/// Everything the dashboard may look at. It asks and never changes anything but by `write`; the closures are called from
+/// any thread, at most a few times a second and per request, and must not block for long.
 package struct DashboardSource: Sendable {
     package var version: String
     package var site: String
@@ -15,11 +15,18 @@ package struct DashboardSource: Sendable {
     /// The active alarms, then the recently cleared ones.
     package var alarms: @Sendable () -> [AlarmTransition]
     package var snapshot: @Sendable () -> GatewaySnapshot
+    /// The door for `POST /api/v1/writes`. Who is behind it judges the token and the body, and makes the answer.
+    package var write: Write
+
+    /// The `Authorization` header and the body, at most 4 KiB of it, to a status and a JSON object.
+    package typealias Write =
+        @Sendable (_ authorization: String?, _ body: [UInt8]) async -> (status: Int, body: [UInt8])
 
     package init(
         version: String, site: String, startedAt: Timestamp, now: @escaping @Sendable () -> Timestamp,
         tags: @escaping @Sendable () -> TagTable, history: History,
-        alarms: @escaping @Sendable () -> [AlarmTransition], snapshot: @escaping @Sendable () -> GatewaySnapshot
+        alarms: @escaping @Sendable () -> [AlarmTransition], snapshot: @escaping @Sendable () -> GatewaySnapshot,
+        write: @escaping Write = { _, _ in (403, Array(#"{"error":"writes are off","code":"off"}"#.utf8)) }
     ) {
         self.version = version
         self.site = site
@@ -29,6 +36,7 @@ package struct DashboardSource: Sendable {
         self.history = history
         self.alarms = alarms
         self.snapshot = snapshot
+        self.write = write
     }
 }
 

@@ -14,6 +14,7 @@ package struct GatewaySnapshot: Equatable, Sendable {
     package var process = ProcessState()
     package var configuration = ConfigurationState()
     package var health = HealthState()
+    package var writes = WritesState()
     package var rules = 0
     package var activeAlarms: [AlarmPriority: Int] = [:]
     package init() {}
@@ -131,6 +132,22 @@ package struct ProcessState: Equatable, Sendable {
     package var cpuSeconds = 0.0
     package var residentBytes = 0
     package var descriptors = 0
+    package init() {}
+}
+
+/// What was written to machines, and what was not.
+package struct WritesState: Equatable, Sendable {
+    /// True when the site allows writes at all.
+    package var isOn = false
+    package var accepted = 0
+    package var done = 0
+    package var failed = 0
+    /// By cause, one of a fixed few.
+    package var refused: [String: Int] = [:]
+    package var auditLines = 0
+    package var isAuditWritable = true
+    /// Nil without a command topic.
+    package var canReceiveCommands: Bool?
     package init() {}
 }
 

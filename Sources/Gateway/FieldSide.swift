@@ -44,6 +44,11 @@ final class FieldSide: Sendable {
         running.state.withLock { $0.sources.values.sorted { $0.plan.name < $1.plan.name } }
     }
 
+    /// Puts a job before the scans of a channel. False when there is no such channel, or too much waits for it.
+    func submit(_ job: ModbusJob, to channel: String) -> Bool {
+        running.state.withLock { $0.channels[channel] }?.submit(job) ?? false
+    }
+
     /// Stops what has changed or gone, starts what is new; what stayed the same goes on without a pause.
     /// - Parameter beforeStart: runs between the two, when nothing of the old that must end is reading any more.
     func apply(_ plan: GatewayPlan, beforeStart: () -> Void = {}) {

@@ -34,6 +34,7 @@ package final class GatewayRuntime: Sendable {
     let journal: Journal
     let pipeline: ReadingPipeline
     let field: FieldSide
+    let writes: WriteSide
     private let state: Mutex<State>
     private let logger: Logger
 
@@ -44,11 +45,12 @@ package final class GatewayRuntime: Sendable {
         self.logger = logger
         startedAt = clock.wall()
         history = History(tags: plan.tags, memoryBytes: plan.memoryBytes)
-        journal = Journal(
-            plan: plan.store, disk: Self.openDisk(plan.store, logger), clock: clock, tags: plan.tags, logger: logger)
+        let disk = Self.openDisk(plan.store, logger)
+        journal = Journal(plan: plan.store, disk: disk, clock: clock, tags: plan.tags, logger: logger)
         pipeline = ReadingPipeline(
             history: history, journal: journal, rules: plan.rules, tags: plan.tags, logger: logger)
         field = FieldSide(pipeline: pipeline, folder: "\(plan.store.directory)/devices", logger: logger)
+        writes = WriteSide(disk: disk, history: history, field: field, logger: logger)
         state = Mutex(State(plan: plan, lastReload: startedAt))
     }
 
@@ -66,10 +68,12 @@ package final class GatewayRuntime: Sendable {
         pipeline.start()
         field.apply(plan)
         field.start()
+        writes.apply(plan)
     }
 
     package func stop() {
         logger.info("stopping: field first, journal last")
+        writes.stop()
         field.stop()
         pipeline.stop()
         // Side by side: one broker that is away must not take the others' time.
@@ -93,9 +97,11 @@ package final class GatewayRuntime: Sendable {
         applied.memoryBytes = old.memoryBytes
         applied.http = old.http
         let final = applied
+        writes.suspend()
         field.apply(final) {
             pipeline.reconfigure(tags: final.tags, rules: final.rules)
         }
+        writes.apply(final)
         applySinks(final.sinks)
         state.withLock {
             $0.plan = final

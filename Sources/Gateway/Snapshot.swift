@@ -11,6 +11,7 @@ internal import MQTTLink
 internal import ModbusDriver
 internal import ServiceLifecycle
 internal import Upstream
+internal import Writes
 
 extension GatewayRuntime {
     /// The HTTP service for `plan`, looking at this runtime.
@@ -18,7 +19,8 @@ extension GatewayRuntime {
         let source = DashboardSource(
             version: version, site: self.plan.tags.site, startedAt: startedAt, now: { SystemClock().wall() },
             tags: { [self] in self.plan.tags }, history: history, alarms: { [self] in currentAlarms },
-            snapshot: { [self] in snapshot() })
+            snapshot: { [self] in snapshot() },
+            write: { [self] in await writes.service.respond(authorization: $0, body: $1) })
         return DashboardKeeper(
             dashboard: DashboardService(
                 source: source, plan: DashboardPlan(host: plan.host, port: plan.port), logger: logger), logger: logger)
@@ -32,6 +34,7 @@ extension GatewayRuntime {
         ]
         loops += field.channels.map { LoopProgress(name: "channel \($0.plan.name)", last: $0.statistics.lastProgress) }
         loops += field.sources.map { LoopProgress(name: "source \($0.plan.name)", last: $0.lastProgress) }
+        loops += writes.loops
         loops += sinks.map { LoopProgress(name: "sink \($0.plan.name)", last: $0.lastProgress) }
         return loops
     }
@@ -64,6 +67,7 @@ extension GatewayRuntime {
         snapshot.process.descriptors = usage.openDescriptors
         snapshot.configuration.isLastReloadSuccessful = lastReload.succeeded
         snapshot.configuration.lastReload = lastReload.at
+        snapshot.writes = writesState
         snapshot.rules = plan.rules.count
         for alarm in currentAlarms where alarm.state == .active {
             snapshot.activeAlarms[alarm.priority, default: 0] += 1
@@ -164,6 +168,20 @@ extension GatewayRuntime {
         return state
     }
 
+    private var writesState: WritesState {
+        let statistics = writes.service.statistics
+        var state = WritesState()
+        state.isOn = statistics.isOn
+        state.accepted = statistics.accepted
+        state.done = statistics.done
+        state.failed = statistics.failed
+        state.refused = statistics.refused
+        state.auditLines = statistics.auditLines
+        state.isAuditWritable = statistics.auditTrouble == nil
+        state.canReceiveCommands = writes.commands.map { $0.currentTrouble == nil }
+        return state
+    }
+
     /// What is not as it should be, one sentence each; dead only when pipeline or journal stand still.
     private func judgeHealth(_ snapshot: inout GatewaySnapshot) {
         let stuck = LivenessRule(limit: .seconds(20)).stuck(loops, now: SystemClock().monotonic())
@@ -174,6 +192,7 @@ extension GatewayRuntime {
             sink.isConnected ? nil : "sink \(sink.name): \(sink.lastError ?? "not connected")"
         }
         reasons += journal.statistics.troubles
+        reasons += writes.troubles
         if !snapshot.configuration.isLastReloadSuccessful {
             reasons.append("the configuration on disk has errors; the one before it is in use")
         }

@@ -114,7 +114,8 @@ struct FileTests {
             folder.problems(environment: ["HOST": "x, port: 1 }\nid: evil"]) == [
                 "site.yaml:4:23: error: expected a host name or address, found 'x, port: 1 }\nid: evil'"
             ])
-        #expect(try folder.load(environment: ["HOST": "plc-1"]).plan.channels[0].endpoint == .tcp(host: "plc-1", port: 502))
+        #expect(
+            try folder.load(environment: ["HOST": "plc-1"]).plan.channels[0].endpoint == .tcp(host: "plc-1", port: 502))
     }
 
     private func password(_ reference: String, _ environment: [String: String] = [:], in folder: SiteFolder) throws

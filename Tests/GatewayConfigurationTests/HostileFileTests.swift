@@ -82,8 +82,19 @@ struct HostileFileTests {
     }
 
     @Test("any damage to the demo's files gives a plan or problems with places that exist", arguments: 0..<6)
-    func damage(_ seed: Int) throws {
-        let original = try Repository.files(in: Repository.demo)
+    func damageToDemo(_ seed: Int) throws {
+        try damage(seed, to: try Repository.files(in: Repository.demo))
+    }
+
+    @Test("any damage to files that have every key does as well", arguments: 0..<6)
+    func damageToEverything(_ seed: Int) throws { try damage(seed, to: Sample.everything) }
+
+    @Test("the files that have every key are valid")
+    func everything() throws {
+        #expect(try SiteFolder(Sample.everything).problems(environment: Repository.demoEnvironment) == [])
+    }
+
+    private func damage(_ seed: Int, to original: [String: String]) throws {
         let names = original.keys.sorted()
         var random = SplitMix(state: UInt64(seed) &* 7919 &+ 1)
         var refused = 0
@@ -129,7 +140,8 @@ struct HostileFileTests {
             default:
                 let garbage = [
                     "{", "]", "&a ", "*a", "\t", "\"", "'", ": ", "- ", "#", "${", "é", "%", "|",
-                    "999999999999999999999",
+                    "999999999999999999999", ".high", "0x", "-1", ": 65535", ", flags: { 31: x }",
+                    ", exponent: hr 65535",
                 ]
                 var characters = Array(line)
                 let place = Int(random.next() % UInt64(characters.count + 1))

@@ -51,6 +51,14 @@ struct NotationTests {
             (.modicon5, "40100.15", RegisterAddress(.holdingRegister, 99, bits: 15...15)),
             (.modicon6, "400028", RegisterAddress(.holdingRegister, 27)),
             (.modicon6, "465536", RegisterAddress(.holdingRegister, 65535)),
+            // The number of digits tells the two Modicon conventions apart, and letters say the table in each.
+            (.modicon5, "400028", RegisterAddress(.holdingRegister, 27)),
+            (.modicon6, "40028", RegisterAddress(.holdingRegister, 27)),
+            (.modicon6, "000017", RegisterAddress(.coil, 16)),
+            (.modicon5, "hr 28", RegisterAddress(.holdingRegister, 27)),
+            (.register1, "hr 0x1C", RegisterAddress(.holdingRegister, 27)),
+            (.protocol0, "hr 100.high", RegisterAddress(.holdingRegister, 100, bits: 8...15)),
+            (.modicon5, "40101.low", RegisterAddress(.holdingRegister, 100, bits: 0...7)),
         ])
     func addresses(_ addressing: Addressing, _ text: String, _ address: RegisterAddress) throws {
         #expect(try addressing.address(text) == address)
@@ -62,9 +70,9 @@ struct NotationTests {
             (Addressing.protocol0, "3000"), (.protocol0, "hr"), (.protocol0, "hr -1"), (.protocol0, "hr 65536"),
             (.protocol0, "xx 1"), (.protocol0, "hr 1.16"), (.protocol0, "hr 1.3-1"), (.protocol0, "hr 1."),
             (.protocol0, "co 1.2"), (.protocol0, "40028"), (.protocol0, "hr 0x"), (.protocol0, "hr 0x1 2"),
-            (.register1, "hr 0"), (.register1, "hr 0x10"), (.register1, "hr 65537"), (.modicon5, "hr 1"),
-            (.modicon5, "400028"), (.modicon5, "40000"), (.modicon5, "20001"), (.modicon6, "40028"),
-            (.modicon6, "465537"),
+            (.register1, "hr 0"), (.register1, "hr 0x0"), (.register1, "hr 65537"), (.modicon5, "hr 0"),
+            (.modicon5, "4000028"), (.modicon5, "40000"), (.modicon5, "20001"), (.modicon6, "0x1B"),
+            (.modicon6, "465537"), (.protocol0, "hr 1.High"), (.protocol0, "co 1.low"), (.register1, "400028"),
             (.protocol0, ""), (.modicon5, ""), (.protocol0, "hr 99999999999999999999"), (.protocol0, "hr 1.-"),
         ])
     func noAddresses(_ addressing: Addressing, _ text: String) {
@@ -76,7 +84,8 @@ struct NotationTests {
         arguments: [
             (Addressing.register1, "hr 3033-3034", 3032...3033), (.protocol0, "ir 7", 7...7),
             (.modicon5, "40010-40020", 9...19),
-            (.protocol0, "hr 0x10-0x1F", 16...31),
+            (.protocol0, "hr 0x10-0x1F", 16...31), (.modicon5, "hr 10-20", 9...19),
+            (.modicon6, "400010-400020", 9...19),
         ])
     func ranges(_ addressing: Addressing, _ text: String, _ addresses: ClosedRange<Int>) throws {
         #expect(try addressing.range(text).addresses == addresses)

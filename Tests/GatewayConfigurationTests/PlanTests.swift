@@ -96,7 +96,7 @@ struct PlanTests {
         #expect(tag.period == .seconds(1))
         #expect(table.path(of: tag.id) == "stamping/line-2/press-7/hydraulics/oil_temperature")
         let register = try #require(table.tags.first { $0.name == "chamber_temperature" })
-        #expect(register.source == "hr 0x00")
+        #expect(register.source == "hr 0 · 40001 · 400001 · 0x0000")
         #expect(register.range == 20...950)
         #expect(register.period == .milliseconds(500))
     }
@@ -114,6 +114,7 @@ struct PlanTests {
         #expect(meter.scans[0].tags[0].at == RegisterAddress(.holdingRegister, 2999))
         let drive = channels[1].units[0]
         #expect(drive.timeout == .milliseconds(300))
+        #expect(!drive.isTimeoutAdaptive)
         #expect(drive.limits.words == 20)
         #expect(drive.limits.gap == 0)
         #expect(drive.scans[0].tags[0].at == RegisterAddress(.holdingRegister, 3, bits: 0...0))
@@ -136,7 +137,9 @@ struct PlanTests {
         #expect(plan.memoryBytes == 12 << 20)
         #expect(plan.http == HTTPPlan())
         #expect(plan.channels[0].endpoint.description.hasSuffix(":502"))
-        #expect(plan.channels[0].units[0].timeout == .milliseconds(500))
+        #expect(plan.channels[0].units[0].timeout == .seconds(1))
+        #expect(plan.channels[0].units[0].isTimeoutAdaptive)
+        #expect(plan.writes == nil)
         let sink = try #require(plan.sinks.first)
         #expect(
             sink

@@ -32,7 +32,7 @@ struct ShippedFilesTests {
         #expect(loaded.counts.alarms == 3)
     }
 
-    @Test("every shipped profile loads without a warning, and simulates only what it has")
+    @Test("every shipped profile loads without a warning but that of a draft, and simulates only what it has")
     func profiles() throws {
         let files = ConfigurationFiles.yamlFiles(in: Repository.profiles, recursively: true)
         #expect(files.count >= 3)
@@ -44,12 +44,17 @@ struct ShippedFilesTests {
             site += "  x/\(id): { profile: \(id)@\(major), channel: net, unit: \(index + 1) }\n"
         }
         let folder = try SiteFolder(["site.yaml": site])
-        #expect(folder.problems(profileFolders: [Repository.profiles]) == [])
+        let problems = folder.problems(profileFolders: [Repository.profiles])
+        #expect(problems.filter { !$0.contains("is a draft: check its values") } == [])
+        let catalogue = ProfileCatalogue(folders: [Repository.profiles])
+        #expect(catalogue.problems == [])
+        #expect(catalogue.profiles.count == files.count)
+        #expect(catalogue.profiles.count { $0.isDraft } == problems.count)
     }
 
     @Test("the PM5xxx profile reads the registers of Schneider's list, which count from 1")
     func schneider() throws {
-        let site = Sample.site.replacing("meter@1", with: "schneider-pm5xxx@1")
+        let site = Sample.site.replacing("meter@1", with: "schneider-pm5xxx@2")
         let plan = try SiteFolder(["site.yaml": site]).load(profileFolders: [Repository.profiles]).plan
         let tags = plan.channels[0].units[0].scans.flatMap(\.tags)
         func address(_ name: String) -> UInt16? {

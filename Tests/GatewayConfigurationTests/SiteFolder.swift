@@ -56,6 +56,8 @@ enum Repository {
     static let demoEnvironment = [
         "DEMO_MODBUS_PORT_1": "15021", "DEMO_MODBUS_PORT_2": "15022", "DEMO_MODBUS_PORT_3": "15023",
         "DEMO_MQTT_PORT": "18831", "DEMO_HTTP_PORT": "18080", "DEMO_STORE": "/tmp/demo-store",
+        // For the secrets of `Sample.everything`.
+        "DEMO_STORE_TOKEN": "0123456789abcdef",
     ]
 
     static func files(in folder: String) throws -> [String: String] {

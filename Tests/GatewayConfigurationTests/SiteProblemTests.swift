@@ -71,12 +71,6 @@ struct SiteProblemTests {
                 "site id", Sample.site("id: acme/lyon", "id: lyon"),
                 "site.yaml:2:5: error: expected enterprise/site, such as acme/lyon, found 'lyon'"),
             Row(
-                "serial channel", Sample.site("tcp: { host: 10.0.0.1 }", "serial: { port: /dev/ttyS0 }"),
-                "site.yaml:4:10: error: 'serial' is not supported by this version"),
-            Row(
-                "RTU over TCP", Sample.site("host: 10.0.0.1", "host: 10.0.0.1, mode: rtu-over-tcp"),
-                "site.yaml:4:39: error: 'rtu-over-tcp' is not supported by this version"),
-            Row(
                 "keys of a later version", Sample.site("unit: 1", "unit: 1\n    set: { nominal_power: 75kW }"),
                 "site.yaml:10:5: warning: 'set' is not used by this version"),
             Row(

@@ -22,9 +22,12 @@ struct Refusal: Error {
     var message: String
     /// What was probably meant.
     var suggestion: String?
+    /// The methods that exist, for `methodNotAllowed`.
+    var allowed = "GET, HEAD"
 }
 
-/// Answers every request. It reads and never changes the gateway; only GET and HEAD exist.
+/// Answers every request. It reads and never changes the gateway; only GET and HEAD exist, and one POST, which it hands
+/// to the write service as it is.
 struct DashboardResponder: HTTPResponder {
     typealias Context = DashboardContext
 
@@ -34,7 +37,7 @@ struct DashboardResponder: HTTPResponder {
 
     static let routes = [
         "/health", "/metrics", "/api/v1/tags", "/api/v1/series", "/api/v1/alarms", "/api/v1/devices", "/api/v1/sinks",
-        "/api/v1/events",
+        "/api/v1/events", WriteRoute.path,
     ]
 
     func respond(to request: Request, context: Context) async -> Response {
@@ -43,7 +46,7 @@ struct DashboardResponder: HTTPResponder {
             response = try await answer(request)
         } catch {
             response = Self.json(error.status, Self.body(of: error))
-            if error.status == .methodNotAllowed { response.headers[.allow] = "GET, HEAD" }
+            if error.status == .methodNotAllowed { response.headers[.allow] = error.allowed }
             if error.status == .contentTooLarge { response = closing(response, context.channel) }
         }
         response.secure()
@@ -57,8 +60,11 @@ struct DashboardResponder: HTTPResponder {
                 message:
                     "this gateway isn't called \(request.head.authority ?? "nothing"); use the address it listens on")
         }
+        if let target = RequestTarget(request.head.path ?? "/"), target.path == WriteRoute.path {
+            return try await WriteRoute(source: source, hosts: hosts).answer(request)
+        }
         guard request.method == .get || request.method == .head else {
-            throw Refusal(status: .methodNotAllowed, message: "only GET and HEAD: this interface changes nothing")
+            throw Refusal(status: .methodNotAllowed, message: "only GET and HEAD: this changes nothing")
         }
         if request.headers[.transferEncoding] != nil || request.headers[.contentLength].map({ $0 != "0" }) ?? false {
             throw Refusal(status: .contentTooLarge, message: "a request here has no body")
@@ -173,7 +179,7 @@ extension DashboardResponder {
             body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
     }
 
-    private static func json(_ status: HTTPResponse.Status, _ bytes: [UInt8]) -> Response {
+    static func json(_ status: HTTPResponse.Status, _ bytes: [UInt8]) -> Response {
         response(status, bytes, "application/json")
     }
 

@@ -16,6 +16,7 @@ enum MetricsPage {
         page.rules(snapshot)
         page.journal(snapshot.journal)
         page.sinks(snapshot.sinks, now: now)
+        page.writes(snapshot.writes)
         page.single("dashboard_event_streams", .gauge, "Open streams of live events.", Double(clients))
         page.process("cpu_seconds_total", .counter, "User and system time spent.", snapshot.process.cpuSeconds)
         page.process("resident_memory_bytes", .gauge, "Resident memory.", Double(snapshot.process.residentBytes))
@@ -148,6 +149,26 @@ extension MetricsText {
         single("journal_memory_only", .gauge, "1 while the disk refuses.", journal.isMemoryOnly ? 1 : 0)
         single("journal_dropped_total", .counter, "Records lost before the disk.", Double(journal.dropped))
         single("journal_bad_slots", .gauge, "Slots that failed and are not used.", Double(journal.badSlots))
+    }
+
+    fileprivate mutating func writes(_ writes: WritesState) {
+        single("writes_enabled", .gauge, "1 while the site allows writes.", writes.isOn ? 1 : 0)
+        single("writes_accepted_total", .counter, "Writes that went out.", Double(writes.accepted))
+        family("writes_total", .counter, "Writes that went out by how they ended.") {
+            $0.sample(Double(writes.done), ("outcome", "done"))
+            $0.sample(Double(writes.failed), ("outcome", "failed"))
+        }
+        family("writes_refused_total", .counter, "Requests to write that were refused, by cause.") { family in
+            for (cause, count) in writes.refused.sorted(by: { $0.key < $1.key }) {
+                family.sample(Double(count), ("cause", cause))
+            }
+        }
+        guard writes.isOn else { return }
+        single("audit_lines_total", .counter, "Lines written to the audit trail.", Double(writes.auditLines))
+        single("audit_writable", .gauge, "0 while writes are refused for it.", writes.isAuditWritable ? 1 : 0)
+        if let canReceive = writes.canReceiveCommands {
+            single("commands_connected", .gauge, "1 while MQTT commands can arrive.", canReceive ? 1 : 0)
+        }
     }
 
     fileprivate mutating func sinks(_ sinks: [SinkState], now: Timestamp) {

@@ -207,7 +207,7 @@ package struct ModbusConnection<Stream: FieldStream>: Sendable {
             case .incomplete: return nil
             case .failed(let what): throw .malformed(what)
             case .frame(let transaction, let unit, let total):
-                guard let position = flying.firstIndex(where: { $0.transaction == transaction }) else {
+                guard let position = position(of: transaction) else {
                     guard isLate(transaction, total) else { throw .malformed(.transaction) }
                     guard bytes.count >= total else { return nil }
                     counts.lateAnswers += 1
@@ -239,11 +239,18 @@ package struct ModbusConnection<Stream: FieldStream>: Sendable {
         }
     }
 
+    /// By hand: `firstIndex(where:)` is not specialised here and allocates with every answer (measured).
+    private func position(of transaction: UInt16) -> Int? {
+        for index in 0..<flying.count where flying[index].transaction == transaction { return index }
+        return nil
+    }
+
     /// Only as long as its answer must be: a wrong length would lead into the middle of the next frame.
     private func isLate(_ transaction: UInt16, _ total: Int) -> Bool {
-        recent.prefix(recentCount).contains {
-            $0.transaction == transaction && ($0.total == total || total == Self.exceptionBytes)
+        for index in 0..<recentCount where recent[index].transaction == transaction {
+            if recent[index].total == total || total == Self.exceptionBytes { return true }
         }
+        return false
     }
 
     /// Whether `bytes` can stand behind an answer. A device that stops in the middle of one and goes on with another makes
@@ -252,8 +259,7 @@ package struct ModbusConnection<Stream: FieldStream>: Sendable {
         switch TCPFrame.header(bytes) {
         case .incomplete: true
         case .failed: false
-        case .frame(let transaction, _, let total):
-            isLate(transaction, total) || flying.contains { $0.transaction == transaction }
+        case .frame(let transaction, _, let total): isLate(transaction, total) || position(of: transaction) != nil
         }
     }
 

@@ -11,6 +11,9 @@ extension ChannelScanner {
         guard let unitIndex = plan.units.firstIndex(where: { $0.device == job.device }) else {
             return .failure(.init(operation: 0, error: .unreachable(code: 0)))
         }
+        if let deadline = job.deadline, clock.monotonic() >= deadline {
+            return .failure(.init(operation: -1, error: .timeout))
+        }
         for (position, operation) in job.operations.enumerated() {
             do throws(ModbusError) {
                 try connect()

@@ -1,0 +1,63 @@
+// `POST /api/v1/writes`: what a browser or a program must bring before the write service sees anything of it.
+
+internal import GatewayModel
+internal import Hummingbird
+internal import NIOCore
+
+/// Hands the token and the body on. It refuses what comes out of a foreign web page: such a page can send a form or a
+/// simple request here, but neither JSON nor a token without asking first, which no answer of ours allows; and where a
+/// browser names the page's origin, it must be one of our names.
+struct WriteRoute {
+    static let path = "/api/v1/writes"
+    /// Bytes of a body. A request takes about 100.
+    static let bodyBytes = 4096
+
+    let source: DashboardSource
+    let hosts: HostCheck
+
+    func answer(_ request: Request) async throws(Refusal) -> Response {
+        guard request.method == .post else {
+            throw Refusal(status: .methodNotAllowed, message: "only POST writes", allowed: "POST")
+        }
+        if let origin = request.headers[.origin], !allows(origin: origin) {
+            throw Refusal(status: .forbidden, message: "a page from elsewhere may not write")
+        }
+        if let name = HTTPFields.Element.Name("Sec-Fetch-Site"), let site = request.headers[name],
+            site != "same-origin" && site != "none"
+        {
+            throw Refusal(status: .forbidden, message: "a page from elsewhere may not write")
+        }
+        guard Self.isJSON(request.headers[.contentType]) else {
+            throw Refusal(status: .unsupportedMediaType, message: "the body must be application/json")
+        }
+        let body = try await self.body(of: request)
+        let (status, bytes) = await source.write(request.headers[.authorization], body)
+        var response = DashboardResponder.json(HTTPResponse.Status(code: status), bytes)
+        if status == 401 { response.headers[.wwwAuthenticate] = "Bearer" }
+        return response
+    }
+
+    private func body(of request: Request) async throws(Refusal) -> [UInt8] {
+        let tooLarge = Refusal(
+            status: .contentTooLarge, message: "a request to write has at most \(Self.bodyBytes) bytes")
+        if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > Self.bodyBytes { throw tooLarge }
+        do {
+            let buffer = try await request.body.collect(upTo: Self.bodyBytes)
+            return Array(buffer.readableBytesView)
+        } catch {
+            throw tooLarge
+        }
+    }
+
+    /// `http://localhost:8080`: scheme, then a host that is ours. `null` is nobody's.
+    private func allows(origin: String) -> Bool {
+        let parts = origin.split(separator: "://", maxSplits: 1, omittingEmptySubsequences: false)
+        guard parts.count == 2, parts[0] == "http" || parts[0] == "https" else { return false }
+        return hosts.allows(String(parts[1]))
+    }
+
+    private static func isJSON(_ contentType: String?) -> Bool {
+        let type = contentType?.prefix { $0 != ";" && $0 != " " }
+        return type?.lowercased() == "application/json"
+    }
+}

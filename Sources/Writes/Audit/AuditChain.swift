@@ -1,0 +1,148 @@
+// Whether a trail is whole: every line holds the hash of the one before it.
+
+package import GatewayPlatform
+
+/// What one file of a trail holds.
+struct AuditFile {
+    var name: String
+    /// Lines that can be read, with their place.
+    var lines: [(line: AuditLine, range: Range<Int>, hash: String)] = []
+    /// Places that hold something else, and are no torn end.
+    var damage: [Range<Int>] = []
+    /// From here on the file holds the beginning of a line that was never acknowledged.
+    var torn: Range<Int>?
+    var bytes: [UInt8]
+
+    /// A line that was cut off is at most this long.
+    static let longestLine = 8192
+
+    init(name: String, bytes: [UInt8]) {
+        self.name = name
+        self.bytes = bytes
+        var start = 0
+        while start < bytes.count {
+            let end = bytes[start...].firstIndex(of: UInt8(ascii: "\n")) ?? bytes.count
+            let range = start..<end
+            let isWhole = end < bytes.count
+            start = end + 1
+            // A torn end that a later start has blanked out.
+            if bytes[range].allSatisfy({ $0 == UInt8(ascii: " ") }) && isWhole { continue }
+            if isWhole, let line = AuditLine(Array(bytes[range])) {
+                lines.append((line, range, AuditHash.of(bytes[range])))
+            } else {
+                damage.append(range)
+            }
+        }
+        let good = lines.last?.range.upperBound ?? 0
+        if let first = damage.first(where: { $0.lowerBound >= good }),
+            bytes.count - first.lowerBound <= Self.longestLine
+        {
+            torn = first.lowerBound..<bytes.count
+            damage.removeAll { $0.lowerBound >= good }
+        }
+    }
+}
+
+/// Walks over the files of a trail, oldest first.
+package struct AuditReport: Equatable, Sendable {
+    package var lines = 0
+    package var firstSequence: UInt64?
+    package var lastSequence: UInt64?
+    /// The hash of the last line: what somebody who wants to be sure writes down elsewhere.
+    package var lastHash = AuditHash.first
+    /// What must not be, with file and line.
+    package var problems: [String] = []
+    /// What is odd, and explained.
+    package var notes: [String] = []
+
+    private var beforeLast: (sequence: UInt64, hash: String)?
+
+    package init() {}
+
+    package static func == (left: Self, right: Self) -> Bool {
+        left.lines == right.lines && left.lastHash == right.lastHash && left.problems == right.problems
+            && left.notes == right.notes
+    }
+
+    mutating func add(_ file: AuditFile, isNewest: Bool) {
+        for damage in file.damage { problems.append("\(file.name): byte \(damage.lowerBound): no line of a trail") }
+        if let torn = file.torn {
+            notes.append("\(file.name): \(torn.count) bytes at its end were never acknowledged")
+        }
+        for (index, entry) in file.lines.enumerated() {
+            check(entry.line, file.name, isFirstOfFile: index == 0)
+            beforeLast = lastSequence.map { ($0, lastHash) }
+            lines += 1
+            firstSequence = firstSequence ?? entry.line.sequence
+            lastSequence = entry.line.sequence
+            lastHash = entry.hash
+        }
+    }
+
+    private mutating func check(_ line: AuditLine, _ file: String, isFirstOfFile: Bool) {
+        guard let last = lastSequence else {
+            if line.sequence > 1 {
+                notes.append("the trail begins with line \(line.sequence): older files were given up")
+            } else if line.previous != AuditHash.first {
+                problems.append("\(file): line 1 does not begin a trail")
+            }
+            return
+        }
+        if line.previous == lastHash && line.sequence == last + 1 { return }
+        // A disk that failed: its last line was not acknowledged, and the next file took the number again.
+        if isFirstOfFile, let before = beforeLast, line.sequence == last, line.previous == before.hash {
+            notes.append("\(file): takes line \(last) again, which the disk had not acknowledged")
+            lines -= 1
+            return
+        }
+        problems.append(
+            line.sequence == last + 1
+                ? "\(file): line \(line.sequence) does not follow from the line before it"
+                : "\(file): line \(line.sequence) stands where line \(last + 1) should")
+    }
+}
+
+/// The files of a trail in one folder.
+package enum AuditTrail {
+    package static let newest = "audit.jsonl"
+
+    static func name(_ number: Int) -> String { "audit.\(number).jsonl" }
+
+    /// The number of an older file.
+    static func number(of name: String) -> Int? {
+        let parts = name.split(separator: ".", omittingEmptySubsequences: false)
+        guard parts.count == 3, parts[0] == "audit", parts[2] == "jsonl", let number = Int(parts[1]), number > 0 else {
+            return nil
+        }
+        return name == self.name(number) ? number : nil
+    }
+
+    /// All files, oldest first.
+    package static func names(on disk: any Disk) throws(DiskError) -> [String] {
+        let names = try disk.list()
+        let old = names.compactMap(number(of:)).sorted().map(name)
+        return old + (names.contains(newest) ? [newest] : [])
+    }
+
+    static func read(_ name: String, on disk: any Disk) throws(DiskError) -> AuditFile {
+        let file = try disk.open(name, create: false)
+        return AuditFile(name: name, bytes: try file.read(count: Int(try file.size()), at: 0))
+    }
+
+    /// Checks every line.
+    package static func verify(on disk: any Disk) throws(DiskError) -> AuditReport {
+        var report = AuditReport()
+        for name in try names(on: disk) { report.add(try read(name, on: disk), isNewest: name == newest) }
+        return report
+    }
+
+    /// The last lines, oldest first.
+    package static func last(_ count: Int, on disk: any Disk) throws(DiskError) -> [AuditLine] {
+        var lines: [AuditLine] = []
+        for name in try names(on: disk).reversed() {
+            lines = try read(name, on: disk).lines.map(\.line) + lines
+            if lines.count >= count { break }
+        }
+        return Array(lines.suffix(count))
+    }
+}

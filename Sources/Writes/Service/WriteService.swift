@@ -1,0 +1,150 @@
+// The one place through which values go to machines: a thread between the doors, the audit trail and the channels.
+
+package import GatewayModel
+package import GatewayPlatform
+package import Logging
+package import ModbusDriver
+internal import Synchronization
+
+/// Runs a `WriteSession` on the thread `writes`. Doors call `request` from anywhere; it never blocks them.
+package final class WriteService: Sendable {
+    private enum Work: Sendable {
+        case apply(WritePolicyPlan?, Mailbox<Bool>)
+        case request(WriteRequest, WriteSession.Reply)
+        case anonymous(WriteRefusal, WriteDoor, claimed: String)
+        case ended(UInt64, Result<[[UInt8]], ModbusJob.Failure>)
+    }
+    private struct Shared: Sendable {
+        var statistics = WriteStatistics()
+        var lastProgress: MonotonicTime
+        /// Refused here, before the session has seen them.
+        var refused: [String: Int] = [:]
+        var waiting = 0
+        var isRunning = false
+        var isStopped = false
+        var token: TokenCheck?
+    }
+
+    private let mailbox = Mailbox<Work>(capacity: 4096)
+    private let clock: any GatewayClock
+    private let makeSession: @Sendable (WriteService) -> WriteSession
+    private let thread = Mutex<DedicatedThread?>(nil)
+    private let shared: Mutex<Shared>
+
+    /// - Parameters:
+    ///   - present: what a tag says now.
+    ///   - submit: puts a job into the channel of this name; false when it takes none.
+    package init(
+        disk: any Disk, bounds: AuditBounds = AuditBounds(), clock: any GatewayClock = SystemClock(), logger: Logger,
+        present: @escaping @Sendable (TagID) -> PresentValue?,
+        submit: @escaping @Sendable (_ channel: String, ModbusJob) -> Bool
+    ) {
+        self.clock = clock
+        shared = Mutex(Shared(lastProgress: clock.monotonic()))
+        makeSession = { service in
+            WriteSession(
+                disk: disk, bounds: bounds, clock: clock, logger: logger, present: present,
+                submit: { tag, operations, deadline, ended in
+                    submit(
+                        tag.channel,
+                        ModbusJob(
+                            device: tag.device, operations: operations, deadline: deadline, completion: ended))
+                },
+                ended: { [weak service] number, result in _ = service?.mailbox.put(.ended(number, result)) })
+        }
+    }
+
+    package var statistics: WriteStatistics {
+        shared.withLock { shared in
+            var statistics = shared.statistics
+            statistics.refused.merge(shared.refused) { $0 + $1 }
+            return statistics
+        }
+    }
+    /// Nil while there is nothing to do for this service: it has no thread then.
+    package var lastProgress: MonotonicTime? { shared.withLock { $0.isRunning ? $0.lastProgress : nil } }
+
+    /// Takes over what may be written; returns when it holds. Nil ends all writing. Blocks.
+    package func apply(_ plan: WritePolicyPlan?) {
+        shared.withLock { $0.token = plan?.httpToken.map(TokenCheck.init) }
+        let isRunning = shared.withLock { $0.isRunning }
+        // A site without writes has no thread for them.
+        guard plan != nil || isRunning else { return }
+        if !isRunning {
+            shared.withLock { ($0.isRunning, $0.lastProgress) = (true, clock.monotonic()) }
+            thread.withLock { $0 = DedicatedThread(name: "writes") { [self] in run() } }
+        }
+        let done = Mailbox<Bool>(capacity: 1)
+        guard mailbox.put(.apply(plan, done)) else { return }
+        var taken: [Bool] = []
+        _ = done.takeAll(into: &taken, timeout: .seconds(10))
+    }
+
+    /// Every request gets one answer, on a thread of ours; a refusal at once.
+    package func request(_ request: WriteRequest, reply: @escaping WriteSession.Reply) {
+        func refuse(_ refusal: WriteRefusal) {
+            shared.withLock { $0.refused[refusal.code, default: 0] += 1 }
+            reply(WriteAnswer(id: request.id, tag: request.tag, outcome: .refused(refusal)))
+        }
+        let refusal = shared.withLock { shared -> WriteRefusal? in
+            guard shared.isRunning else { return shared.isStopped ? .stopping : .off }
+            guard shared.waiting < WriteLimit.pending else { return .tooMany }
+            shared.waiting += 1
+            return nil
+        }
+        if let refusal { return refuse(refusal) }
+        guard mailbox.put(.request(request, reply)) else { return refuse(.stopping) }
+    }
+
+    /// A message of which nobody knows who sent it.
+    package func refuse(anonymous refusal: WriteRefusal, door: WriteDoor, claimed: String = "") {
+        let isTaken = shared.withLock { shared -> Bool in
+            guard shared.isRunning, shared.waiting < WriteLimit.pending else { return false }
+            shared.waiting += 1
+            return true
+        }
+        // More than the thread can take: counted in the metrics only.
+        if !isTaken { return shared.withLock { $0.refused[refusal.code, default: 0] += 1 } }
+        mailbox.put(.anonymous(refusal, door, claimed: claimed))
+    }
+
+    /// Nil when HTTP may not write.
+    var token: TokenCheck? { shared.withLock { $0.token } }
+    var isOn: Bool { shared.withLock { $0.statistics.isOn } }
+
+    /// Takes nothing more, answers what is under way, and ends.
+    package func stop() {
+        shared.withLock { ($0.isRunning, $0.isStopped) = (false, true) }
+        mailbox.close()
+        thread.withLock { $0 }?.join()
+    }
+
+    private func run() {
+        var session = makeSession(self)
+        var works: [Work] = []
+        while !mailbox.isFinished {
+            _ = mailbox.takeAll(into: &works, timeout: .seconds(1))
+            for work in works {
+                switch work {
+                case .apply(let plan, let done):
+                    session.apply(plan)
+                    shared.withLock { $0.statistics.isOn = plan != nil }
+                    done.put(true)
+                case .request(let request, let reply):
+                    session.handle(request, reply: reply)
+                    shared.withLock { $0.waiting -= 1 }
+                case .anonymous(let refusal, let door, let claimed):
+                    session.refuse(anonymous: refusal, door: door, claimed: claimed)
+                    shared.withLock { $0.waiting -= 1 }
+                case .ended(let number, let result): session.finish(number, result)
+                }
+            }
+            session.tick()
+            let (statistics, now) = (session.statistics, clock.monotonic())
+            shared.withLock { ($0.statistics, $0.lastProgress) = (statistics, now) }
+        }
+        session.stop()
+        let statistics = session.statistics
+        shared.withLock { $0.statistics = statistics }
+    }
+}
