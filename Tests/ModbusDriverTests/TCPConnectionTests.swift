@@ -173,6 +173,8 @@ struct TCPConnectionTests {
             let transaction = (UInt16(sent[0]) << 8 | UInt16(sent[1])) &- 0x9E37
             var old = rightAnswers(sent)[0]
             (old[0], old[1]) = (UInt8(transaction >> 8), UInt8(transaction & 0xFF))
+            // An exception is the shortest: the least is left of it.
+            if length % 2 == 0 { old = Array(old[..<4]) + [0, 3, 9, 0x83, 2] }
             return [Array(rightAnswers(sent)[0].prefix(length)), old]
         }
         var connection = try open(stream)
