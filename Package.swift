@@ -20,8 +20,8 @@ func ours(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [
     .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: strict)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
-    .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
+func tests(_ name: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []) -> Target {
+    .testTarget(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: strict)
 }
 
 // Targets stand in the order in which the data flows (Documentation/ARCHITECTURE.md).
@@ -89,6 +89,12 @@ let package = Package(
                 "Simulation", .product(name: "Yams", package: "Yams"),
             ]),
         ours(
+            "Commissioning",
+            [
+                "GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver",
+                .product(name: "Yams", package: "Yams"),
+            ]),
+        ours(
             "Gateway",
             [
                 "GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "MQTTLink", "MQTTDriver", "Journal",
@@ -98,8 +104,8 @@ let package = Package(
         .executableTarget(
             name: "lineside",
             dependencies: [
-                "GatewayModel", "CPlatform", "GatewayPlatform", "GatewayConfiguration", "Gateway", "Simulation",
-                "Writes", logging, lifecycle,
+                "GatewayModel", "CPlatform", "GatewayPlatform", "ModbusDriver", "GatewayConfiguration",
+                "Commissioning", "Gateway", "Simulation", "Writes", logging, lifecycle,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -155,8 +161,15 @@ let package = Package(
         tests(
             "GatewayConfigurationTests",
             [
-                "GatewayModel", "Acquisition", "ModbusDriver", "MQTTLink", "MQTTDriver", "Journal", "Rules", "Upstream",
-                "Simulation", "GatewayConfiguration",
+                "GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "MQTTLink", "MQTTDriver", "Journal",
+                "Rules", "Upstream", "Simulation", "GatewayConfiguration", "TestSupport", logging,
+            ],
+            exclude: ["Fixtures"]),
+        tests(
+            "CommissioningTests",
+            [
+                "GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "Simulation", "GatewayConfiguration",
+                "Commissioning", "TestSupport",
             ]),
         tests("GatewayTests", ["GatewayModel", "GatewayPlatform", "Gateway"]),
         tests("EndToEndTests", [crypto]),

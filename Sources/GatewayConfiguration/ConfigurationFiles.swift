@@ -3,18 +3,18 @@
 internal import Glibc
 
 /// Reads the files of a configuration. Bounded in size, number and depth; what can't be read is a problem, not a crash.
-enum ConfigurationFiles {
+package enum ConfigurationFiles {
     /// The largest file that is read. A profile of 5,000 tags takes 500 KiB.
-    static let bytes = 4 << 20
+    package static let bytes = 4 << 20
     /// Files in all folders of one search.
     private static let files = 5000
     /// Folders below a folder: `profiles/<vendor>/<model>.yaml` needs two.
     private static let depth = 8
 
-    struct ReadError: Error { let message: String }
+    package struct ReadError: Error { package let message: String }
 
     /// The bytes of the file, at most `limit`.
-    static func read(_ path: String, limit: Int = bytes) throws(ReadError) -> [UInt8] {
+    package static func read(_ path: String, limit: Int = bytes) throws(ReadError) -> [UInt8] {
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { throw ReadError(message: reason(errno)) }
         defer { close(descriptor) }
@@ -48,7 +48,7 @@ enum ConfigurationFiles {
 
     /// The paths of the `.yaml` and `.yml` files in the folder, in lexical order; hidden ones are left out. A folder
     /// that doesn't exist has none.
-    static func yamlFiles(in folder: String, recursively: Bool = false) -> [String] {
+    package static func yamlFiles(in folder: String, recursively: Bool = false) -> [String] {
         var found: [String] = []
         collect(folder, recursively ? depth : 0, into: &found)
         return found

@@ -11,8 +11,10 @@ struct Lineside: AsyncParsableCommand {
             Exit codes: 0 done, 1 failed, 64 wrong use of the command line, 78 the configuration has errors.
             """,
         version: Version.text,
-        subcommands: [RunCommand.self, CheckCommand.self, SimulateCommand.self, DemoCommand.self,
-            AuditCommand.self, VersionCommand.self])
+        subcommands: [
+            RunCommand.self, CheckCommand.self, ScanCommand.self, PollCommand.self, DecodeCommand.self,
+            ImportCommand.self, SimulateCommand.self, DemoCommand.self, AuditCommand.self, VersionCommand.self,
+        ])
 }
 
 struct VersionCommand: ParsableCommand {

@@ -26,7 +26,7 @@ final class Bout {
         let judge = judge
         channel = ModbusChannel(
             plan: Self.plan(endpoint, campaign), logger: Logger(label: "bout") { _ in SwiftLogNoOpLogHandler() },
-            deliver: judge.take)
+            deliver: { judge.take(&$0) })
         channel.start()
         // The rounds begin when everything has been read once.
         _ = wait(.seconds(20)) { judge.newestGood > 0 && judge.counts.neighbourGood > 0 }

@@ -1,10 +1,6 @@
 // A real channel against a hostile server, class by class, with a judge over every value that leaves the driver.
 
-internal import Acquisition
-package import GatewayModel
-internal import GatewayPlatform
-internal import Glibc
-internal import Logging
+internal import GatewayModel
 package import ModbusDriver
 package import TestSupport
 

@@ -28,10 +28,11 @@ final class Judge: Sendable {
     func wasTaken(_ request: Int) -> Bool { state.withLock { $0.good.contains(request) } }
     func firstGood(after request: Int) -> Int? { state.withLock { $0.good.first { $0 > request } } }
 
-    func take(_ batches: [ReadingBatch]) -> Bool {
+    func take(_ batches: inout [ReadingBatch]) -> Bool {
         for batch in batches {
             for reading in batch.readings { take(reading, of: Int(batch.device.index)) }
         }
+        batches.removeAll(keepingCapacity: true)
         return true
     }
 

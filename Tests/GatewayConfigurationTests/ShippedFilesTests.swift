@@ -54,7 +54,7 @@ struct ShippedFilesTests {
 
     @Test("the PM5xxx profile reads the registers of Schneider's list, which count from 1")
     func schneider() throws {
-        let site = Sample.site.replacing("meter@1", with: "schneider-pm5xxx@1")
+        let site = Sample.site.replacing("meter@1", with: "schneider-pm5xxx@2")
         let plan = try SiteFolder(["site.yaml": site]).load(profileFolders: [Repository.profiles]).plan
         let tags = plan.channels[0].units[0].scans.flatMap(\.tags)
         func address(_ name: String) -> UInt16? {

@@ -5,7 +5,8 @@ import GatewayPlatform
 import ModbusDriver
 import Testing
 
-private let never = MonotonicTime(nanoseconds: .max)
+/// Far away, with room behind it.
+private let never = MonotonicTime(nanoseconds: .max / 2)
 
 private func framed(_ unit: UInt8, _ pdu: [UInt8]) -> [UInt8] {
     let frame = [unit] + pdu
@@ -36,7 +37,7 @@ struct RTUConnectionTests {
         for address in [0, 10, 20, 30] as [UInt16] {
             extended.append(
                 try connection.begin(
-                    .read(.holdingRegister, address: address, count: 2), mayExtend: true, unit: 3, deadline: never))
+                    .read(.holdingRegister, address: address, count: 2), mayExtend: 2, unit: 3, deadline: never))
             let answer = try connection.next(now: never, deadline: never)
             #expect(connection.buffer[answer.data.lowerBound + 1] == UInt8(address))
         }
@@ -47,7 +48,7 @@ struct RTUConnectionTests {
             (ModbusOperation.read(.holdingRegister, address: 0, count: 2), UInt8(4)),
             (.read(.inputRegister, address: 0, count: 2), 4), (.read(.inputRegister, address: 0, count: 5), 4),
         ] {
-            #expect(try !connection.begin(operation, mayExtend: true, unit: unit, deadline: never))
+            #expect(try !connection.begin(operation, mayExtend: 2, unit: unit, deadline: never))
             _ = try connection.next(now: never, deadline: never)
         }
     }
@@ -64,12 +65,29 @@ struct RTUConnectionTests {
         var connection = try open(stream)
         for address in [0, 10, 20] as [UInt16] {
             try connection.begin(
-                .read(.holdingRegister, address: address, count: 2), mayExtend: true, unit: 3, deadline: never)
+                .read(.holdingRegister, address: address, count: 2), mayExtend: 2, unit: 3, deadline: never)
             let answer = try connection.next(now: never, deadline: never)
             #expect(connection.buffer[answer.data.lowerBound] == 0)
             #expect(connection.buffer[answer.data.lowerBound + 1] == UInt8(address))
         }
         #expect(connection.counts.foreignBytes == 18)
+    }
+
+    @Test("The length of an answer that was given up is not used again while it may come")
+    func suspects() throws {
+        let stream = CannedStream { sent, number in number == 1 || number == 2 ? [] : [right(sent)] }
+        var connection = try open(stream)
+        func ask(at second: Int64) throws(ModbusError) {
+            let deadline = MonotonicTime(nanoseconds: second * 1_000_000_000)
+            try connection.begin(.read(.holdingRegister, address: 0, count: 2), mayExtend: 2, unit: 3, deadline: deadline)
+            _ = try connection.next(now: deadline, deadline: deadline)
+        }
+        try ask(at: 1)
+        #expect(throws: ModbusError.timeout) { try ask(at: 2) }
+        #expect(throws: ModbusError.timeout) { try ask(at: 3) }
+        for second in [4, 5, 6, 7, 8, 9] as [Int64] { try ask(at: second) }
+        // The answers to 3 registers (second 2) and to 2 (second 3) may come until seconds 7 and 8.
+        #expect(stream.sent.map { $0[5] } == [2, 3, 2, 4, 4, 4, 3, 2, 3])
     }
 
     @Test("A line that only talks nonsense is malformed, a silent one is a time-out")

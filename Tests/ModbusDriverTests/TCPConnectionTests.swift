@@ -6,7 +6,7 @@ import ModbusDriver
 import Simulation
 import Testing
 
-private let never = MonotonicTime(nanoseconds: .max)
+private let never = MonotonicTime(nanoseconds: .max / 2)
 
 private func open(_ stream: CannedStream) throws -> ModbusConnection<CannedStream> {
     var connection = ModbusConnection(stream: stream, framing: .tcp)

@@ -11,6 +11,8 @@
 
 pid_t cfloor_child(void);
 
+void cfloor_show_lines(void) { setvbuf(stdout, NULL, _IOLBF, 0); }
+
 static int64_t now(void) {
     struct timespec time;
     clock_gettime(CLOCK_MONOTONIC, &time);

@@ -78,7 +78,10 @@ private func disturbance(rounds: Int, seed: UInt64, _ report: inout Report) {
     let channel = ModbusChannel(
         plan: BenchPlan.channel(BenchPlan.server(port), addresses: addresses, period: .milliseconds(20)),
         logger: BenchPlan.quiet
-    ) { _ in true }
+    ) { batches in
+        batches.removeAll(keepingCapacity: true)
+        return true
+    }
     channel.start()
     rest(seconds: 1)
     // An equal companion that is answered well: the same work, no attack.

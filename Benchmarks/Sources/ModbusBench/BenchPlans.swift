@@ -38,10 +38,13 @@ enum BenchPlan {
 final class ReadingCount: Sendable {
     private let counts = Mutex((good: 0, bad: 0, wrong: 0))
 
+    let pool = BatchPool(capacity: 1024)
+
+    /// Takes what a channel delivers.
     /// - Parameter addresses: of the tags, so that each value can be checked.
-    func take(_ batches: [ReadingBatch], addresses: [Int]) -> Bool {
+    func take(_ batches: inout [ReadingBatch], addresses: [Int]) -> Bool {
         var (good, bad, wrong) = (0, 0, 0)
-        for batch in batches {
+        while let batch = batches.popLast() {
             for reading in batch.readings {
                 if !reading.quality.isGood {
                     bad += 1
@@ -51,6 +54,7 @@ final class ReadingCount: Sendable {
                     wrong += 1
                 }
             }
+            pool.give(batch)
         }
         counts.withLock { $0 = ($0.good + good, $0.bad + bad, $0.wrong + wrong) }
         return true

@@ -17,8 +17,8 @@ func manyBench(_ seconds: Int, _ report: inout Report) {
             plan: BenchPlan.channel(
                 BenchPlan.server(port, address: device), addresses: addresses, period: .milliseconds(500),
                 device: device),
-            logger: BenchPlan.quiet
-        ) { count.take($0, addresses: addresses) }
+            pool: count.pool, logger: BenchPlan.quiet
+        ) { count.take(&$0, addresses: addresses) }
     }
     for channel in channels { channel.start() }
     // Connecting and learning is not the steady state.

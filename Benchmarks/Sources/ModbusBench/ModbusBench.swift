@@ -18,7 +18,7 @@ enum ModbusBench {
         """
 
     static func main() {
-        setvbuf(unsafe stdout, nil, _IOLBF, 0)
+        cfloor_show_lines()
         ProcessLimits.limitArenas()
         ProcessLimits.ignoreBrokenPipes()
         let arguments = Array(CommandLine.arguments.dropFirst())

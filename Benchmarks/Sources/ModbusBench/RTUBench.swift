@@ -19,8 +19,8 @@ func rtuBench(_ seconds: Int, _ report: inout Report) {
         let folder = "/tmp/lineside-line-\(getpid())-\(baud)"
         let (left, right) = (folder + "-a", folder + "-b")
         let line = SerialLine(port: left, baud: baud, parity: .even)
-        guard cfloor_start_line(left, right) == 0,
-            cfloor_start_rtu_server(right, Int32(baud), Int32(line.bitsPerCharacter), 5000) == 0
+        guard unsafe cfloor_start_line(left, right) == 0,
+            unsafe cfloor_start_rtu_server(right, Int32(baud), Int32(line.bitsPerCharacter), 5000) == 0
         else {
             report.add("serial line at \(baud) baud", bar: "within 10 %", "socat is missing", isMet: false)
             continue
@@ -43,7 +43,7 @@ func rtuBench(_ seconds: Int, _ report: inout Report) {
             "\(predicted.shown(1)), \(measured.shown(1)) ms: \(error.shown(1)) %; \(good) good, \(bad), \(wrong)",
             isMet: error <= 10 && good > 0 && bad + wrong == 0)
         cfloor_stop_children()
-        unlink(left)
-        unlink(right)
+        unsafe unlink(left)
+        unsafe unlink(right)
     }
 }

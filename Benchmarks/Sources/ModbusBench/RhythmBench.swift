@@ -16,7 +16,9 @@ func run(
     _ plan: ModbusChannelPlan, addresses: [Int], seconds: Int
 ) -> (statistics: ChannelStatistics, good: Int, bad: Int, wrong: Int) {
     let count = ReadingCount()
-    let channel = ModbusChannel(plan: plan, logger: BenchPlan.quiet) { count.take($0, addresses: addresses) }
+    let channel = ModbusChannel(plan: plan, pool: count.pool, logger: BenchPlan.quiet) {
+        count.take(&$0, addresses: addresses)
+    }
     channel.start()
     rest(seconds: Double(seconds))
     channel.requestStop()
@@ -42,7 +44,8 @@ func rhythmBench(_ seconds: Int, _ report: inout Report) {
     let floor = periodErrors(periodNanoseconds: period)
     report.add(
         "period error of a bare C loop, p50 / p99 / max",
-        status == 0 ? "\(floor.median.shown(3)) / \(floor.quantile(0.99).shown(3)) / \(floor.quantile(1).shown(3)) ms" : "failed")
+        status == 0
+            ? "\(floor.median.shown(3)) / \(floor.quantile(0.99).shown(3)) / \(floor.quantile(1).shown(3)) ms" : "failed")
 
     cfloor_note_arrivals(1)
     var before = cfloor_requests()

@@ -19,7 +19,7 @@ func watch(_ text: String, seconds: Int, periodMilliseconds: Int) {
         endpoint(text), addresses: Array(0..<10), period: .milliseconds(periodMilliseconds),
         timeout: .milliseconds(400))
     let channel = ModbusChannel(plan: plan, logger: BenchPlan.quiet) { batches in
-        for batch in batches {
+        while let batch = batches.popLast() {
             for reading in batch.readings {
                 let value = reading.number.map { "\(Int($0 * 2))" } ?? "-"
                 print(reading.timestamp.nanoseconds, reading.tag.index, value, reading.quality.name)

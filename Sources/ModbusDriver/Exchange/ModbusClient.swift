@@ -8,6 +8,8 @@ package struct ModbusClient: Sendable {
     package let endpoint: ModbusEndpoint
     private var connection: ModbusConnection<EndpointStream>
     private let clock = SystemClock()
+    /// RTU: the unit that did not answer, whose answer may still come.
+    private var doubted: UInt8?
     /// What the last `perform` sent and received, framing included, and how long it took.
     package private(set) var trace = Trace()
 
@@ -35,13 +37,22 @@ package struct ModbusClient: Sendable {
         _ operation: ModbusOperation, unit: UInt8, timeout: Duration
     ) throws(ModbusError) -> [UInt8] {
         try open(timeout: timeout)
+        // Another unit's answer cannot be mistaken; this one's could be, so the line must have been silent for long.
+        if doubted == unit { connection.settle(quiet: timeout, now: clock.monotonic()) }
         let sent = clock.monotonic()
         defer {
             trace = Trace(
                 sent: connection.request, received: connection.answer,
                 roundTrip: clock.monotonic().duration(since: sent))
         }
-        return try connection.perform(operation, unit: unit, deadline: sent.advanced(by: timeout))
+        do throws(ModbusError) {
+            let answer = try connection.perform(operation, unit: unit, deadline: sent.advanced(by: timeout))
+            doubted = nil
+            return answer
+        } catch {
+            doubted = error.keepsConnection || endpoint.framing == .tcp ? nil : unit
+            throw error
+        }
     }
 
     /// Reads registers, or the bits of a bit table as 0 and 1.

@@ -10,9 +10,8 @@ package import GatewayPlatform
 /// TCP: several requests may be under way; an answer belongs to the one whose transaction it carries. Answers to requests
 /// that were given up, and second copies, are stepped over. Anything else that is not expected closes the connection.
 ///
-/// RTU: one request at a time; `RTUFrame.examine` finds its answer among foreign bytes. Two requests in a row that only
-/// differ in their address could not be told apart by their answers, so the second asks for one register more where it
-/// may (`mayExtend`).
+/// RTU: one request at a time; `RTUFrame.examine` finds its answer among foreign bytes. Two requests that only differ in
+/// their address could not be told apart by their answers, so one asks for a register more where it may (`AnswerFence`).
 package struct ModbusConnection<Stream: FieldStream>: Sendable {
     private var stream: Stream
     private let framing: ModbusFraming
@@ -34,7 +33,7 @@ package struct ModbusConnection<Stream: FieldStream>: Sendable {
     private var silences = 0
     /// How many answers the present connection has given: a first request that finds it closed may try once more.
     private var served = 0
-    private var lastSignature: UInt32 = .max
+    private var fence = AnswerFence()
     private var lastEnd = MonotonicTime(nanoseconds: 0)
     package private(set) var counts = ExchangeCounts()
 
@@ -82,7 +81,7 @@ package struct ModbusConnection<Stream: FieldStream>: Sendable {
     package mutating func open(deadline: MonotonicTime) throws(ModbusError) {
         (served, silences, start, end) = (0, 0, 0, 0)
         flying.removeAll(keepingCapacity: true)
-        lastSignature = .max
+        // The fence stays: what a line's other end still holds back does not know that the port was opened anew.
         try stream.open(deadline: deadline)
     }
     package mutating func close() { stream.close() }
@@ -105,11 +104,12 @@ package struct ModbusConnection<Stream: FieldStream>: Sendable {
     }
 
     /// Sends one request; its answer comes from `next`.
-    /// - Parameter mayExtend: the register after the last may be read along, to tell two answers apart (RTU only).
+    /// - Parameter mayExtend: so many registers after the last (or eight times as many bits) may be read along, at most
+    ///   `AnswerFence.most`, to tell two answers apart (RTU only).
     /// - Returns: true when it was extended.
     @discardableResult
     package mutating func begin(
-        _ operation: ModbusOperation, index: Int = 0, mayExtend: Bool = false, unit: UInt8, deadline: MonotonicTime
+        _ operation: ModbusOperation, index: Int = 0, mayExtend: Int = 0, unit: UInt8, deadline: MonotonicTime
     ) throws(ModbusError) -> Bool {
         prepare()
         var sent = operation
@@ -117,11 +117,9 @@ package struct ModbusConnection<Stream: FieldStream>: Sendable {
         if framing == .rtu {
             counts.foreignBytes += stream.drain(quiet: .zero, deadline: lastEnd)
             if frameGap > .zero { stream.rest(until: lastEnd.advanced(by: frameGap)) }
-            if mayExtend, Self.signature(operation, unit) == lastSignature {
-                sent = operation.extended
-                isExtended = true
-            }
-            lastSignature = Self.signature(sent, unit)
+            let step = fence.step(for: operation, unit: unit, most: mayExtend, at: deadline)
+            sent = operation.extended(by: step)
+            isExtended = step > 0
         }
         add(sent, index: index, unit: unit)
         try send(deadline: deadline)
@@ -147,7 +145,7 @@ package struct ModbusConnection<Stream: FieldStream>: Sendable {
                 }
             }
         } catch {
-            giveUp(error)
+            giveUp(error, deadline)
             throw error
         }
     }
@@ -197,11 +195,6 @@ package struct ModbusConnection<Stream: FieldStream>: Sendable {
             stream.close()
             throw error
         }
-    }
-
-    /// What an answer can be told by where no transaction number is: unit, function and length.
-    private static func signature(_ operation: ModbusOperation, _ unit: UInt8) -> UInt32 {
-        UInt32(unit) << 24 | UInt32(operation.function) << 16 | UInt32(operation.dataBytes)
     }
 
     // MARK: receiving
@@ -284,7 +277,7 @@ package struct ModbusConnection<Stream: FieldStream>: Sendable {
         (start, end) = (0, end - from)
     }
 
-    private mutating func giveUp(_ error: ModbusError) {
+    private mutating func giveUp(_ error: ModbusError, _ deadline: MonotonicTime) {
         for request in flying { remember(request) }
         flying.removeAll(keepingCapacity: true)
         switch framing {
@@ -294,14 +287,19 @@ package struct ModbusConnection<Stream: FieldStream>: Sendable {
             if !mayGoOn { stream.close() }
         case .rtu:
             (start, end) = (0, 0)
+            fence.failed(at: deadline)
             guard error == .timeout || error.isMalformed else { return stream.close() }
         }
     }
 
     /// After a broken RTU exchange: waits until the line is silent, so that the next answer is not taken from its rest.
-    package mutating func settle(now: MonotonicTime) {
+    package mutating func settle(now: MonotonicTime) { settle(quiet: Self.quiet, now: now) }
+
+    /// The same, for a client that cannot make its next request longer: waits for `quiet`, as long as an answer may take.
+    package mutating func settle(quiet: Duration, now: MonotonicTime) {
         guard framing == .rtu, stream.isOpen else { return }
-        counts.foreignBytes += stream.drain(quiet: Self.quiet, deadline: now.advanced(by: Self.longestDrain))
+        let longest = max(Self.longestDrain, quiet * 2)
+        counts.foreignBytes += stream.drain(quiet: quiet, deadline: now.advanced(by: longest))
     }
 }
 
@@ -316,10 +314,4 @@ package struct ExchangeCounts: Sendable, Equatable {
 
 extension ModbusOperation {
     @inline(__always) var isRead: Bool { if case .read = self { true } else { false } }
-
-    /// The same read with one register, or eight bits, more.
-    var extended: ModbusOperation {
-        guard case .read(let table, let address, let count) = self else { return self }
-        return .read(table, address: address, count: count + (table.isBits ? 8 : 1))
-    }
 }

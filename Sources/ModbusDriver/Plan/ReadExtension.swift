@@ -1,4 +1,4 @@
-// May a read be one register longer than planned, so that its answer differs from the one before?
+// By how much a read may be longer than planned, so that its answer can be told from others.
 
 extension ModbusError {
     /// The code of an exception; 0 for everything else.
@@ -6,8 +6,13 @@ extension ModbusError {
 }
 
 extension ModbusUnitLimits {
-    func allowsExtension(of request: ReadRequest, knowledge: UnitKnowledge) -> Bool {
-        let extra = request.table.isBits ? 8 : 1
+    /// Registers (or bytes of bits) that may be read along behind `request`, at most `AnswerFence.most`.
+    func extensions(of request: ReadRequest, knowledge: UnitKnowledge) -> Int {
+        (1...AnswerFence.most).last { allows($0, moreThan: request, knowledge: knowledge) } ?? 0
+    }
+
+    private func allows(_ steps: Int, moreThan request: ReadRequest, knowledge: UnitKnowledge) -> Bool {
+        let extra = request.table.isBits ? 8 * steps : steps
         let limit = request.table.isBits ? min(bits, knowledge.bits ?? bits) : min(words, knowledge.words ?? words)
         let end = request.addresses.upperBound
         guard alignment == 1, Int(request.count) + extra <= limit, end + extra <= 65536 else { return false }

@@ -176,11 +176,11 @@ extension ChannelScanner {
         return unit.isTimeoutAdaptive ? units[unitIndex].roundTrips.timeout(cap: unit.timeout) : unit.timeout
     }
 
-    /// A read may be one register longer when the device allows the length and nobody forbids the address.
-    func mayExtend(_ request: ReadRequest, _ unitIndex: Int) -> Bool {
-        guard plan.endpoint.framing == .rtu, !units[unitIndex].refusesExtension else { return false }
+    /// A read may be longer when the device allows the length and nobody forbids the address.
+    func mayExtend(_ request: ReadRequest, _ unitIndex: Int) -> Int {
+        guard plan.endpoint.framing == .rtu, !units[unitIndex].refusesExtension else { return 0 }
         let limits = plan.units[unitIndex].limits
-        return limits.allowsExtension(of: request, knowledge: units[unitIndex].knowledge)
+        return limits.extensions(of: request, knowledge: units[unitIndex].knowledge)
     }
 
     mutating func rest(_ unitIndex: Int) {

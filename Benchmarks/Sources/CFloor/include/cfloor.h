@@ -10,6 +10,9 @@ int64_t cfloor_allocations(void);
 /// CPU time of the calling thread in nanoseconds.
 int64_t cfloor_thread_cpu(void);
 
+/// Standard output goes out line by line, into a pipe too.
+void cfloor_show_lines(void);
+
 /// Keeps this thread, and what it starts, on one processor; negative: on all again.
 void cfloor_pin(int processor);
 
