@@ -46,7 +46,7 @@ final class FieldSide: Sendable {
 
     /// Puts a job before the scans of a channel. False when there is no such channel, or too much waits for it.
     func submit(_ job: ModbusJob, to channel: String) -> Bool {
-        running.withLock { $0.channels[channel] }?.submit(job) ?? false
+        running.state.withLock { $0.channels[channel] }?.submit(job) ?? false
     }
 
     /// Stops what has changed or gone, starts what is new; what stayed the same goes on without a pause.
