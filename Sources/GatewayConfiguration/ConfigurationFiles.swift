@@ -48,7 +48,7 @@ package enum ConfigurationFiles {
 
     /// The paths of the `.yaml` and `.yml` files in the folder, in lexical order; hidden ones are left out. A folder
     /// that doesn't exist has none.
-    package static func yamlFiles(in folder: String, recursively: Bool = false) -> [String] {
+    static func yamlFiles(in folder: String, recursively: Bool = false) -> [String] {
         var found: [String] = []
         collect(folder, recursively ? depth : 0, into: &found)
         return found

@@ -43,9 +43,10 @@ struct ProfileChecks {
         }
     }
 
-    /// Two views of the same registers are fine (a word and its bits), half of a value inside another is a slip.
+    /// Two views of the same registers are fine (a word and its bits), half of a value inside another is a slip. What is
+    /// read alone may mean something else at its address than it does inside a block.
     private func checkOverlaps(_ tags: [ProfileTag]) {
-        let sorted = tags.filter { !$0.isFlagOfWord }.sorted {
+        let sorted = tags.filter { !$0.isFlagOfWord && !$0.isAlone }.sorted {
             ($0.addresses.lowerBound, -$0.words, $0.place.line) < ($1.addresses.lowerBound, -$1.words, $1.place.line)
         }
         var widest: ProfileTag?

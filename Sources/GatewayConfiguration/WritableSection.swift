@@ -15,7 +15,7 @@ struct WritableSection {
 
     /// Nil when nothing may be written, or when what stands there can't be used.
     func read() -> WriteLimits? {
-        guard let inner = reader.mapping("writable", "the limits of writing") else { return nil }
+        guard let inner = reader.mapping("writable", "a writable tag") else { return nil }
         let errors = problems.errorCount
         if let obstacle {
             problems.error(inner.place, obstacle)

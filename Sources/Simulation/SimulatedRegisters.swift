@@ -67,6 +67,8 @@ final class SimulatedRegisters {
             let tag = unit.tags[index]
             let address = Int(tag.plan.at.address)
             guard address >= first, address + tag.plan.words <= first + count else { continue }
+            // Inside a block the address is a part of its neighbours.
+            guard !tag.plan.isAlone || tag.plan.words == count else { continue }
             reads[index] += 1
             guard !isFixed(table, address..<address + tag.plan.words) else { continue }
             let value = tag.signal.value(at: elapsed, reads: reads[index])

@@ -64,7 +64,8 @@ struct ImportCommand: ParsableCommand {
 
         @Option(
             help:
-                "How the list counts: protocol-0, register-1, modicon-5 or modicon-6. Left out, it is guessed and said.")
+                "How the list counts: protocol-0, register-1, modicon-5 or modicon-6. Left out, it is guessed and said."
+        )
         var addressing: String?
 
         func validate() throws {

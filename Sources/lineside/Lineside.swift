@@ -12,8 +12,9 @@ struct Lineside: AsyncParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            RunCommand.self, CheckCommand.self, ScanCommand.self, PollCommand.self, DecodeCommand.self,
-            ImportCommand.self, SimulateCommand.self, DemoCommand.self, AuditCommand.self, VersionCommand.self,
+            RunCommand.self, CheckCommand.self, PlanCommand.self, ScanCommand.self, PollCommand.self,
+            DecodeCommand.self, ImportCommand.self, SimulateCommand.self, DemoCommand.self, AuditCommand.self,
+            VersionCommand.self,
         ])
 }
 

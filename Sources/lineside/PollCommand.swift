@@ -40,7 +40,8 @@ struct PollCommand: AsyncParsableCommand {
         }
         Console.out("")
         Console.out(
-            "\(summary.values) of \(summary.tags) tags read with \(summary.requests) requests, \(summary.failed) failed")
+            "\(summary.values) of \(summary.tags) tags read with \(summary.requests) requests, \(summary.failed) failed"
+        )
         if summary.values == 0 { throw ExitCode.failure }
     }
 

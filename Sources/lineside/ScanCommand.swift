@@ -77,7 +77,8 @@ struct ScanCommand: AsyncParsableCommand {
                 + "at most \(Spelled.short(rate)) requests a second at each; ^C ends it")
         let progress = Mutex(ScanProgress(isSerial: isSerial))
         let reports = await BlockingWork.run("scan") { stop in
-            NetworkScan(endpoints, settings: settings, stop: stop) { event in progress.withLock { $0.note(event) } }.run()
+            NetworkScan(endpoints, settings: settings, stop: stop) { event in progress.withLock { $0.note(event) } }
+                .run()
         }
         for line in ScanReport.lines(reports) { Console.out(line) }
         let requests = reports.reduce(0) { $0 + $1.requests }
@@ -119,16 +120,15 @@ struct ScanCommand: AsyncParsableCommand {
     }
 
     private func fingerprints() -> [ProfileFingerprint] {
-        var found: [ProfileFingerprint] = []
-        for folder in profiles + ["/usr/share/lineside/profiles"] {
-            for file in ConfigurationFiles.yamlFiles(in: folder, recursively: true) {
-                guard let bytes = try? ConfigurationFiles.read(file), let print = ProfileFingerprint(profile: bytes),
-                    !found.contains(where: { $0.profile == print.profile })
-                else { continue }
-                found.append(print)
-            }
+        let folders = profiles + ["/usr/share/lineside/profiles"]
+        return ProfileCatalogue(folders: folders, environment: ProcessEnvironment.current).profiles.compactMap {
+            profile in
+            ProfileFingerprint(
+                profile: profile.name,
+                checks: profile.identify.map {
+                    .init(at: $0.at, type: $0.type, order: $0.order, words: $0.words, expected: $0.expected)
+                })
         }
-        return found
     }
 }
 

@@ -47,7 +47,7 @@ final class Judge: Sendable {
             }
             return
         }
-        let latest = place < 16 ? server.latest(unit: unit, group: place) : server.latestBits(unit: unit)
+        let latest = place < 16 ? server.latest(unit: unit, group: place) : server.latest(unit: unit, bit: place - 16)
         guard let latest else { return state.withLock { $0.counts.wrong += 1 } }
         let judgement: HostileTruth.Judgement
         if place < 16 {

@@ -28,7 +28,9 @@ private enum RegisterMaps {
 extension ModbusTagPlan {
     /// As the list writes it. `sf40075` as a scale is the register of an exponent of ten.
     fileprivate func line(unit: String) -> String {
-        let bit = at.bits.map { ".\($0.lowerBound)" } ?? ""
+        // A byte is the low one when nothing is said.
+        let isByte = self.type == .u8 || self.type == .i8
+        let bit = at.bits.map { isByte ? ($0.lowerBound == 0 ? "" : ".high") : ".\($0.lowerBound)" } ?? ""
         var type = type.rawValue + (self.type.hasLength ? "\(words)" : "")
         if order != .abcd && words > 1 && !self.type.isText { type += " \(order.rawValue)" }
         if normalisation.encoding != .plain { type += " \(normalisation.encoding.rawValue)" }

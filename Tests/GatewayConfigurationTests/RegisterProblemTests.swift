@@ -11,6 +11,12 @@ struct RegisterProblemTests {
     private static func temp(_ keys: String) -> [String: String] {
         Sample.profile("\"hr 20\", type: i16, unit: °C, group: fast, scale: 0.1", keys)
     }
+    /// The same with a signal for it.
+    private static func simulated(_ keys: String, _ signal: String) -> [String: String] {
+        var files = temp(keys)
+        files[file, default: ""] += "\nsimulate: { temp: \(signal) }"
+        return files
+    }
     private static func frame(_ lines: String) -> [String: String] { Sample.profile("tags:", lines + "\ntags:") }
 
     @Test(
@@ -18,24 +24,24 @@ struct RegisterProblemTests {
         arguments: [
             Row(
                 "exponent in another table", temp("hr 20, type: i16, unit: °C, group: fast, exponent: ir 21"),
-                "\(file):10:67: error: 'exponent' must lie in the holding registers, as its value does: "
+                "\(file):10:66: error: 'exponent' must lie in the holding registers, as its value does: "
                     + "one request reads both"),
             Row(
                 "exponent of a bit field", temp("hr 20.0-3, group: fast, exponent: hr 21"),
-                "\(file):10:48: error: 'exponent' is for numbers in whole registers; this tag is a part of a register"),
+                "\(file):10:49: error: 'exponent' is for numbers in whole registers; this tag is a part of a register"),
             Row(
                 "exponent of a text", temp("hr 20, type: string, length: 2, group: fast, exponent: hr 25"),
-                "\(file):10:69: error: 'exponent' is for numbers in whole registers; this tag is string"),
+                "\(file):10:70: error: 'exponent' is for numbers in whole registers; this tag is string"),
             Row(
                 "exponent that is a bit", temp("hr 20, type: i16, unit: °C, group: fast, exponent: hr 21.3"),
-                "\(file):10:67: error: 'exponent' is a whole register, not a part of one"),
+                "\(file):10:66: error: 'exponent' is a whole register, not a part of one"),
             Row(
                 "exponent inside the value", temp("hr 20, type: i32, unit: °C, group: fast, decimals: hr 21"),
-                "\(file):10:67: error: 'decimals' at hr 20 · 40021 · 400021 · 0x0014 is a register of the value itself"),
+                "\(file):10:66: error: 'decimals' at hr 20 · 40021 · 400021 · 0x0014 is a register of the value itself"),
             Row(
                 "both ways to say it",
                 temp("hr 20, type: i16, unit: °C, group: fast, exponent: hr 22, decimals: hr 22"),
-                "\(file):10:84: error: 'exponent' and 'decimals' say the same thing; keep one"),
+                "\(file):10:83: error: 'exponent' and 'decimals' say the same thing; keep one"),
             Row(
                 "exponent too far away", temp("hr 20, type: i16, unit: °C, group: fast, exponent: hr 200"),
                 "\(file):10:3: error: 'temp' and its exponent take 181 registers; 'limits.words' lets only 125 be read at once"
@@ -51,7 +57,7 @@ struct RegisterProblemTests {
                     + "'limits.forbidden'"),
             Row(
                 "eight letters for 32 bits", temp("hr 20, type: i32, unit: °C, group: fast, order: EFGHABCD"),
-                "\(file):10:64: error: EFGHABCD is an order of 64-bit values; i32 takes ABCD, CDAB, BADC or DCBA"),
+                "\(file):10:63: error: EFGHABCD is an order of 64-bit values; i32 takes ABCD, CDAB, BADC or DCBA"),
             Row(
                 "type of a byte", temp("hr 20.high, type: i16, group: fast"),
                 "\(file):10:33: error: a byte of a register is u8, i8 or u16, not i16"),
@@ -61,53 +67,56 @@ struct RegisterProblemTests {
             Row(
                 "encoding of a whole number",
                 temp("hr 20, type: i16, unit: \"1\", group: fast, encoding: four-quadrant"),
-                "\(file):10:68: error: 'four-quadrant' is an encoding of real numbers; this tag is a whole number"),
+                "\(file):10:67: error: 'four-quadrant' is an encoding of real numbers; this tag is a whole number"),
             Row(
                 "encoding with a scale",
                 temp("hr 20, type: f32, unit: \"1\", group: fast, scale: 2, encoding: four-quadrent"),
-                "\(file):10:78: error: expected plain or four-quadrant, found 'four-quadrent'"),
+                "\(file):10:77: error: expected plain or four-quadrant, found 'four-quadrent'"),
             Row(
                 "scaled quadrants",
                 temp("hr 20, type: f32, unit: \"1\", group: fast, scale: 2, encoding: four-quadrant"),
-                "\(file):10:78: error: a number that is 'four-quadrant' has neither 'scale' nor 'offset'"),
+                "\(file):10:77: error: a number that is 'four-quadrant' has neither 'scale' nor 'offset'"),
             Row(
                 "counter of a gauge", temp("hr 20, type: u32, unit: Wh, group: fast, counter: { wraps_at: 10 }"),
-                "\(file):10:66: error: 'counter' needs 'kind: counter'"),
+                "\(file):10:65: error: 'counter' needs 'kind: counter'"),
             Row(
                 "counter that can't count so far",
                 temp("hr 20, type: u16, unit: Wh, group: fast, kind: counter, counter: { wraps_at: 100000 }"),
-                "\(file):10:93: error: the tag's type counts to 65535; it can't wrap at 100000"),
+                "\(file):10:92: error: the tag's type counts to 65535; it can't wrap at 100000"),
             Row(
                 "counter that wraps at nothing",
                 temp("hr 20, type: u16, unit: Wh, group: fast, kind: counter, counter: { wraps_at: 0 }"),
-                "\(file):10:93: error: expected a number above 0, found 0"),
+                "\(file):10:92: error: expected a number above 0, found 0"),
             Row(
                 "key of a counter",
                 temp("hr 20, type: u16, unit: Wh, group: fast, kind: counter, counter: { wrap_at: 9 }"),
-                "\(file):10:83: error: unknown key 'wrap_at' in what is known of a counter; did you mean 'wraps_at'?"),
+                "\(file):10:82: error: unknown key 'wrap_at' in what is known of a counter; did you mean 'wraps_at'?"),
             Row(
                 "alone", temp("hr 20, type: u16, unit: Wh, group: fast, alone: maybe"),
-                "\(file):10:64: error: expected true or false, found 'maybe'"),
+                "\(file):10:63: error: expected true or false, found 'maybe'"),
+            Row(
+                "a register that is read alone may overlap", temp("hr 2, type: u16, unit: Wh, group: fast, alone: true")
+            ),
             Row(
                 "flag beyond the word", temp("hr 20, type: u16, unit: \"1\", group: fast, flags: { 16: late }"),
-                "\(file):10:67: error: expected a bit from 0 to 15, found '16'"),
+                "\(file):10:66: error: expected a bit from 0 to 15, found '16'"),
             Row(
                 "flags of a float", temp("hr 20, type: f32, unit: \"1\", group: fast, flags: { 1: late }"),
-                "\(file):10:65: error: 'flags' names the bits of a u16 or u32; this tag is f32"),
+                "\(file):10:64: error: 'flags' names the bits of a u16 or u32; this tag is f32"),
             Row(
                 "flags of a bit field", temp("hr 20.0-3, group: fast, flags: { 1: late }"),
-                "\(file):10:45: error: 'flags' names the bits of a u16 or u32; this tag is a bit field"),
+                "\(file):10:46: error: 'flags' names the bits of a u16 or u32; this tag is a bit field"),
             Row(
                 "flag named as a tag",
                 temp("hr 20, type: u16, unit: \"1\", group: fast, flags: { 0: name, 1: x, 2: x }"),
-                "\(file):10:67: error: 'name' is already a tag (line 8)",
-                "\(file):10:82: error: 'x' is already a tag (line 10)"),
+                "\(file):10:66: error: 'name' is already a tag (line 8)",
+                "\(file):10:81: error: 'x' is already a tag (line 10)"),
             Row(
                 "states of a real number", temp("hr 20, type: f32, unit: \"1\", group: fast, states: { 1: on }"),
-                "\(file):10:66: error: 'states' names whole numbers; this tag is f32"),
+                "\(file):10:65: error: 'states' names whole numbers; this tag is f32"),
             Row(
                 "state without a number", temp("hr 20, type: u16, unit: \"1\", group: fast, states: { on: 1 }"),
-                "\(file):10:68: error: expected the number of a state, found 'on'"),
+                "\(file):10:67: error: expected the number of a state, found 'on'"),
             Row(
                 "sentinel of no type", frame("invalid: { i17: 0x8000 }"),
                 "\(file):6:12: error: unknown key 'i17' in the sentinels by type; did you mean 'i16'?"),
@@ -127,15 +136,11 @@ struct RegisterProblemTests {
                 "\(file):6:73: error: unknown key 'typ' in an identifying register; did you mean 'type'?"),
             Row(
                 "time that is none",
-                temp("hr 20, type: time-6, group: fast").mapValues {
-                    $0 + "\nsimulate: { temp: { text: \"2026-13-01T00:00:00\" } }"
-                },
+                simulated("hr 20, type: time-6, group: fast", "{ text: \"2026-13-01T00:00:00\" }"),
                 "\(file):11:19: error: expected a time such as 2026-11-24T06:00:00, found '2026-13-01T00:00:00'"),
             Row(
                 "bytes that are none",
-                temp("hr 20, type: bytes, length: 2, group: fast").mapValues {
-                    $0 + "\nsimulate: { temp: { text: \"xyz\" } }"
-                },
+                simulated("hr 20, type: bytes, length: 2, group: fast", "{ text: \"xyz\" }"),
                 "\(file):11:19: error: expected 4 bytes in hexadecimal, found 'xyz'"),
         ])
     func mistake(_ row: Row) throws {
@@ -154,29 +159,29 @@ struct RegisterProblemTests {
             Row("a coil", Sample.profile("at: \"co 1\"", "at: \"co 1\", writable: { every: 1s }")),
             Row(
                 "an input register", temp("ir 20, type: u16, unit: °C, group: fast, writable: { range: [0, 1] }"),
-                "\(file):10:57: error: an input register can't be written"),
+                "\(file):10:56: error: an input register can't be written"),
             Row(
                 "a text", temp("hr 20, type: string, length: 2, group: fast, writable: {}"),
-                "\(file):10:61: error: only numbers and flags can be written; this tag is string"),
+                "\(file):10:60: error: only numbers and flags can be written; this tag is string"),
             Row(
                 "a number of changing scale",
                 temp("hr 20, type: u16, unit: °C, group: fast, exponent: hr 21, writable: { range: [0, 1] }"),
-                "\(file):10:74: error: a number whose scale the device chooses can't be written"),
+                "\(file):10:73: error: a number whose scale the device chooses can't be written"),
             Row(
                 "no range", temp("hr 20, type: u16, unit: °C, group: fast, writable: { step: 1 }"),
-                "\(file):10:57: error: the limits of writing needs 'range': what may be written, such as [0, 200]"),
+                "\(file):10:56: error: a writable tag needs 'range': what may be written, such as [0, 200]"),
             Row(
                 "more than the register holds",
                 temp("hr 20, type: u16, unit: °C, scale: 0.1, group: fast, writable: { range: [-1, 100] }"),
-                "\(file):10:88: error: the register holds 0 to 6553.5 °C; a range beyond would write another number"),
+                "\(file):10:87: error: the register holds 0 to 6553.5 °C; a range beyond would write another number"),
             Row(
                 "range of a flag", Sample.profile("at: \"co 1\"", "at: \"co 1\", writable: { range: [0, 1] }"),
-                "\(file):9:48: error: 'range' is for numbers; this tag is a flag"),
+                "\(file):9:42: error: 'range' is for numbers; this tag is a flag"),
             Row(
                 "no step",
                 temp("hr 20, type: u16, unit: °C, group: fast, writable: { range: [0, 1], step: 0, per_dya: 5 }"),
-                "\(file):10:90: error: expected a number above 0, found 0",
-                "\(file):10:93: error: unknown key 'per_dya' in the limits of writing; did you mean 'per_day'?"),
+                "\(file):10:89: error: expected a number above 0, found 0",
+                "\(file):10:92: error: unknown key 'per_dya' in a writable tag; did you mean 'per_day'?"),
         ])
     func writable(_ row: Row) throws {
         let found = try SiteFolder(row.files).problems()

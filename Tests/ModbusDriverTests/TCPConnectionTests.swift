@@ -166,6 +166,21 @@ struct TCPConnectionTests {
         #expect(!stream.isOpen)
     }
 
+    @Test("A part of an answer and a late one behind it do not make an answer together", arguments: 9..<13)
+    func twoHalves(length: Int) throws {
+        let stream = CannedStream { sent, number in
+            guard number == 1 else { return [] }
+            let transaction = (UInt16(sent[0]) << 8 | UInt16(sent[1])) &- 0x9E37
+            var old = rightAnswers(sent)[0]
+            (old[0], old[1]) = (UInt8(transaction >> 8), UInt8(transaction & 0xFF))
+            return [Array(rightAnswers(sent)[0].prefix(length)), old]
+        }
+        var connection = try open(stream)
+        #expect(throws: ModbusError.timeout) { try collect(&connection, 1) }
+        #expect(throws: ModbusError.malformed(.unasked)) { try collect(&connection, 1) }
+        #expect(!stream.isOpen)
+    }
+
     @Test("Garbage of any length ends the connection", arguments: 0..<200)
     func garbage(seed: UInt64) throws {
         let stream = CannedStream { _, _ in

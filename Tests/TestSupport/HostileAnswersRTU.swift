@@ -34,7 +34,7 @@ extension HostileAnswer {
             return [.send(bytes)]
         },
         HostileAnswer("cut", .reject) { [.send(Array($0.wrong.prefix($0.number(1...$0.wrong.count - 1))))] },
-        HostileAnswer("begun twice, then whole", .either) { [.send(Array($0.wrong.prefix(9)) + $0.right)] },
+        HostileAnswer("begun twice, then whole", .either) { [.send(Array($0.wrong.prefix($0.wrong.count / 2)) + $0.right)] },
         HostileAnswer("less data than asked", .reject) { [.send(HostileFrame.rtu($0.unit, $0.resized(by: -4)))] },
         HostileAnswer("more data than asked", .reject) { [.send(HostileFrame.rtu($0.unit, $0.resized(by: 8)))] },
         HostileAnswer("byte count 255", .reject) { [.send(HostileFrame.rtu($0.unit, [$0.pdu[0], 255] + $0.noise(255)))] },

@@ -52,8 +52,8 @@ extension HostileAnswer {
     private static let tcpCut: [HostileAnswer] = [
         HostileAnswer("four bytes and silence", .reject) { [.send(Array($0.wrong.prefix(4)))] },
         HostileAnswer("three bytes short and silence", .reject) { [.send($0.wrong.dropLast(3))] },
-        HostileAnswer("cut and closed", .reject) { [.send(Array($0.wrong.prefix($0.number(1...20)))), .close] },
-        HostileAnswer("cut and reset", .reject) { [.send(Array($0.wrong.prefix($0.number(1...20)))), .reset] },
+        HostileAnswer("cut and closed", .reject) { [.send(Array($0.wrong.prefix($0.number(1...$0.wrong.count - 1)))), .close] },
+        HostileAnswer("cut and reset", .reject) { [.send(Array($0.wrong.prefix($0.number(1...$0.wrong.count - 1)))), .reset] },
         HostileAnswer("closed", .reject) { _ in [.close] },
         HostileAnswer("reset", .reject) { _ in [.reset] },
     ]
@@ -120,7 +120,7 @@ extension HostileAnswer {
         HostileAnswer("a foreign answer, then the own", .either) {
             [.send(Frame.tcp($0.transaction &+ 77, $0.unit, $0.poison) + $0.right)]
         },
-        HostileAnswer("the answer before, then the own", .value) {
+        HostileAnswer("the answer before, then the own", .either) {
             [.send(Frame.tcp($0.transaction &- 0x9E37, $0.unit, $0.poison) + $0.right)]
         },
         HostileAnswer("a web server", .reject) { _ in

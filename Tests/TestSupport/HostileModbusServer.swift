@@ -21,7 +21,7 @@ package final class HostileModbusServer: Sendable {
         var requests = 0
         /// Unit of each request, by its number.
         var units: [UInt8] = []
-        /// The last request that asked for a group of a unit, under unit << 16 | group; for bits group is 0xFFFF.
+        /// The last request that asked for a group or a bit of a unit, under unit << 17 | bit? << 16 | number.
         var latest: [Int: Int] = [:]
         var armed: (unit: UInt8, answer: HostileAnswer)?
         /// The number of the last request that was answered badly; -1 before.
@@ -43,7 +43,7 @@ package final class HostileModbusServer: Sendable {
         case .rtu:
             let (terminal, path) = Self.terminal()
             (listener, port, self.path) = (-1, 0, path)
-            let peer = HostilePeer(terminal)
+            let peer = HostilePeer(terminal, isSocket: false)
             state.withLock { $0.peers = [peer] }
             Thread.detachNewThread { self.serveLine(peer) }
         }
@@ -65,8 +65,10 @@ package final class HostileModbusServer: Sendable {
     }
 
     /// The last request that asked for all of the group; nil when none has.
-    package func latest(unit: UInt8, group: Int) -> Int? { state.withLock { $0.latest[Int(unit) << 16 | group] } }
-    package func latestBits(unit: UInt8) -> Int? { latest(unit: unit, group: 0xFFFF) }
+    package func latest(unit: UInt8, group: Int) -> Int? { state.withLock { $0.latest[Int(unit) << 17 | group] } }
+    package func latest(unit: UInt8, bit: Int) -> Int? {
+        state.withLock { $0.latest[Int(unit) << 17 | 1 << 16 | bit] }
+    }
 
     package func stop() {
         let peers = state.withLock { state in
@@ -88,7 +90,7 @@ package final class HostileModbusServer: Sendable {
             guard client >= 0 else { return }
             var yes: Int32 = 1
             unsafe setsockopt(client, Int32(IPPROTO_TCP), TCP_NODELAY, &yes, 4)
-            let peer = HostilePeer(client)
+            let peer = HostilePeer(client, isSocket: true)
             let isStopped = state.withLock { state in
                 state.peers.removeAll { $0.isClosed }
                 state.peers.append(peer)
@@ -156,12 +158,12 @@ package final class HostileModbusServer: Sendable {
         if pdu.count == 5 {
             let (address, count) = (Int(pdu[1]) << 8 | Int(pdu[2]), Int(pdu[3]) << 8 | Int(pdu[4]))
             if pdu[0] <= 2 {
-                state.latest[Int(unit) << 16 | 0xFFFF] = number
+                for bit in address..<address + count { state.latest[Int(unit) << 17 | 1 << 16 | bit] = number }
             } else {
                 // Groups that are read whole; a register more at the end asks for no group.
                 var group = (address + 3) / 4
                 while 4 * group + 4 <= address + count {
-                    state.latest[Int(unit) << 16 | group] = number
+                    state.latest[Int(unit) << 17 | group] = number
                     group += 1
                 }
             }
@@ -215,7 +217,11 @@ package final class HostileModbusServer: Sendable {
 /// The other end of one connection: closed once, written to by several threads.
 private final class HostilePeer: Sendable {
     private let descriptor: Mutex<Int32>
-    init(_ descriptor: Int32) { self.descriptor = Mutex(descriptor) }
+    private let isSocket: Bool
+    init(_ descriptor: Int32, isSocket: Bool) {
+        self.descriptor = Mutex(descriptor)
+        self.isSocket = isSocket
+    }
 
     var isClosed: Bool { descriptor.withLock { $0 < 0 } }
 
@@ -223,7 +229,9 @@ private final class HostilePeer: Sendable {
     func send(_ bytes: [UInt8]) {
         descriptor.withLock { descriptor in
             guard descriptor >= 0 else { return }
-            _ = unsafe write(descriptor, bytes, bytes.count)
+            let flags = Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT)
+            _ = unsafe isSocket
+                ? Glibc.send(descriptor, bytes, bytes.count, flags) : write(descriptor, bytes, bytes.count)
         }
     }
 

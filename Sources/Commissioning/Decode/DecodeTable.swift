@@ -65,7 +65,7 @@ package enum DecodeTable {
             if candidate.offset != 0 {
                 notes.append(
                     candidate.offset < 0
-                        ? "one before: the manual counts from 1" : "one behind: the manual counts from -1, or another value")
+                        ? "one before: the manual counts from 1" : "one behind: seldom right")
             }
             if !candidate.alsoTypes.isEmpty {
                 notes.append("or " + candidate.alsoTypes.map(\.rawValue).joined(separator: ", "))

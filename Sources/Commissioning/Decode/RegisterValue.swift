@@ -18,7 +18,9 @@ package enum RegisterValue {
         guard type.isText, words.count >= type.words, !words.isEmpty else { return nil }
         let bytes = bytes(of: words)
         let count = type.hasLength ? words.count : type.words
-        return unsafe field(type, order, count).text(in: bytes.span.bytes, from: 0).map { String(decoding: $0, as: UTF8.self) }
+        return unsafe field(type, order, count).text(in: bytes.span.bytes, from: 0).map {
+            String(decoding: $0, as: UTF8.self)
+        }
     }
 
     private static func bytes(of words: [UInt16]) -> [UInt8] {

@@ -7,33 +7,53 @@ struct CSVColumns {
 
     /// Words that mean a role, most telling first. Compared without case, blanks and punctuation.
     private static let words: [(Role, [String])] = [
-        (.address, [
-            "modbusaddress", "registeraddress", "startaddress", "startingaddress", "address", "addr", "register",
-            "registernumber", "registerno", "reg", "adresse", "registeradresse", "dec", "offsetaddress", "direccion",
-        ]),
+        (
+            .address,
+            [
+                "modbusaddress", "registeraddress", "startaddress", "startingaddress", "address", "addr", "register",
+                "registernumber", "registerno", "reg", "adresse", "registeradresse", "dec", "offsetaddress",
+                "direccion",
+            ]
+        ),
         (.type, ["datatype", "type", "format", "dataformat", "datentyp", "typ", "valuetype", "rawtype", "tipo"]),
-        (.words, [
-            "words", "numberofregisters", "noofregisters", "registers", "size", "length", "count", "quantity", "qty",
-            "anzahl", "lange", "länge", "numregs", "registercount", "registerquantity",
-        ]),
+        (
+            .words,
+            [
+                "words", "numberofregisters", "noofregisters", "registers", "size", "length", "count", "quantity",
+                "qty",
+                "anzahl", "lange", "länge", "numregs", "registercount", "registerquantity",
+            ]
+        ),
         (.gain, ["gain", "divisor", "divider", "divideby", "teiler"]),
         (.decimals, ["decimals", "decimalplaces", "decimal", "nachkommastellen", "precision"]),
-        (.scale, [
-            "scale", "scaling", "factor", "multiplier", "scalefactor", "scalingfactor", "resolution", "coefficient",
-            "faktor", "skalierung", "mult", "ratio", "multiplyby", "lsb",
-        ]),
+        (
+            .scale,
+            [
+                "scale", "scaling", "factor", "multiplier", "scalefactor", "scalingfactor", "resolution", "coefficient",
+                "faktor", "skalierung", "mult", "ratio", "multiplyby", "lsb",
+            ]
+        ),
         (.offset, ["offset", "valueoffset", "bias"]),
         (.unit, ["unit", "units", "uom", "engineeringunit", "einheit", "unite", "unité", "unidad"]),
-        (.table, [
-            "table", "function", "functioncode", "fc", "fn", "registertype", "objecttype", "primarytable", "funktion",
-            "area", "objectclass",
-        ]),
+        (
+            .table,
+            [
+                "table", "function", "functioncode", "fc", "fn", "registertype", "objecttype", "primarytable",
+                "funktion",
+                "area", "objectclass",
+            ]
+        ),
         (.access, ["access", "rw", "readwrite", "mode", "permission", "zugriff", "attribute", "accesstype"]),
         (.order, ["byteorder", "wordorder", "endian", "endianness", "order"]),
-        (.name, [
-            "name", "tag", "tagname", "signal", "signalname", "parameter", "variable", "parametername", "registername",
-            "label", "bezeichnung", "symbol", "point", "pointname", "datapoint", "measurement", "quantityname", "nom",
-        ]),
+        (
+            .name,
+            [
+                "name", "tag", "tagname", "signal", "signalname", "parameter", "variable", "parametername",
+                "registername",
+                "label", "bezeichnung", "symbol", "point", "pointname", "datapoint", "measurement", "quantityname",
+                "nom",
+            ]
+        ),
         (.description, ["description", "comment", "remarks", "remark", "note", "notes", "beschreibung", "meaning"]),
     ]
 

@@ -171,7 +171,9 @@ package enum CSVImport {
         let letters = text.lowercased().filter { $0.isLetter || $0.isNumber }
         if letters.contains("holding") || letters == "hr" || letters == "4x" { return .holdingRegister }
         if letters.contains("discrete") || letters == "di" || letters == "1x" { return .discreteInput }
-        if letters.contains("inputreg") || letters == "input" || letters == "ir" || letters == "3x" { return .inputRegister }
+        if letters.contains("inputreg") || letters == "input" || letters == "ir" || letters == "3x" {
+            return .inputRegister
+        }
         if letters.contains("coil") || letters == "co" || letters == "0x" { return .coil }
         // Function codes, perhaps several: 03/06/16 reads holding registers.
         let codes = text.split { !$0.isNumber }.compactMap { Int($0) }
@@ -189,8 +191,9 @@ package enum CSVImport {
             let digits = cell.prefix { $0.isNumber }.count
             if table == nil && digits == 5 && ((30001...39999).contains(number) || (40001...49999).contains(number)) {
                 five += 1
-            } else if table == nil && digits == 6 && ((300_001...365_536).contains(number)
-                || (400_001...465_536).contains(number))
+            } else if table == nil && digits == 6
+                && ((300_001...365_536).contains(number)
+                    || (400_001...465_536).contains(number))
             {
                 six += 1
             } else {

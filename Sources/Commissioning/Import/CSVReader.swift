@@ -14,7 +14,9 @@ struct CSVReader {
     let rows: [Row]
 
     init(_ bytes: [UInt8]) throws(ImportError) {
-        guard bytes.count <= Document.mostBytes else { throw ImportError("larger than \(Document.mostBytes >> 20) MiB") }
+        guard bytes.count <= Document.mostBytes else {
+            throw ImportError("larger than \(Document.mostBytes >> 20) MiB")
+        }
         // Excel begins with a byte order mark.
         let content = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? bytes[3...] : bytes[...]
         guard !content.starts(with: [0xFF, 0xFE]), !content.starts(with: [0xFE, 0xFF]) else {
@@ -55,7 +57,8 @@ struct CSVReader {
         var index = bytes.startIndex
         func finished(_ cell: [UInt8]) -> String {
             // Lists come from Windows: what is no UTF-8 is Latin-1, where each byte is its own character.
-            let text = String(validating: cell, as: UTF8.self)
+            let text =
+                String(validating: cell, as: UTF8.self)
                 ?? String(String.UnicodeScalarView(cell.map { UnicodeScalar($0) }))
             return text.printable
         }

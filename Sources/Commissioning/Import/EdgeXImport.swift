@@ -22,7 +22,9 @@ package enum EdgeXImport {
 
     private static func add(_ resource: Document, to profile: inout ImportedProfile) throws(ImportError) {
         let line = resource.line
-        guard let name = resource["name"]?.text else { throw ImportError(line: line, "a device resource without a name") }
+        guard let name = resource["name"]?.text else {
+            throw ImportError(line: line, "a device resource without a name")
+        }
         guard let attributes = resource["attributes"], let tableName = attributes["primaryTable"]?.text else {
             return profile.leave(out: "'\(name)' has no attribute primaryTable", line: line)
         }
@@ -36,7 +38,8 @@ package enum EdgeXImport {
         let valueType = properties?["valueType"]?.text ?? ""
         let raw = attributes["rawType"]?.text ?? valueType
         var tag = ImportedTag(
-            name: name.name(orElse: "\(table.abbreviation)_\(address)"), at: RegisterAddress(table, address), type: .u16)
+            name: name.name(orElse: "\(table.abbreviation)_\(address)"), at: RegisterAddress(table, address), type: .u16
+        )
         if table.isBits {
             tag.type = .bool
         } else if let type = types[raw.lowercased()] {
@@ -62,7 +65,9 @@ package enum EdgeXImport {
         for (key, path) in [("scale", \ImportedTag.scale), ("offset", \ImportedTag.offset)] {
             guard let text = properties?[key]?.text, !text.isEmpty else { continue }
             guard let value = Spelled.number(text), !(key == "scale" && value == 0) else {
-                throw ImportError(line: properties?.line ?? line, "the \(key) '\(text.printable)' of '\(name.printable)' is no number")
+                throw ImportError(
+                    line: properties?.line ?? line, "the \(key) '\(text.printable)' of '\(name.printable)' is no number"
+                )
             }
             tag[keyPath: path] = value
         }

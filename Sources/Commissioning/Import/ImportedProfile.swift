@@ -109,7 +109,9 @@ package struct ImportedProfile: Sendable {
 
     /// The file.
     package var yaml: String {
-        var lines = ["# A draft made by 'lineside import' from \(source.printable). Check it against the manual and the device"]
+        var lines = [
+            "# A draft made by 'lineside import' from \(source.printable). Check it against the manual and the device"
+        ]
         lines.append("# ('lineside poll', 'lineside decode --expect'); then set 'evidence'. What was guessed:")
         lines += guesses.map { "#   - \($0.printable)" }
         if !leftOut.isEmpty { lines += ["# Left out:"] + leftOut.map { "#   - \($0.printable)" } }

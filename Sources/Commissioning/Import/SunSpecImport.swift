@@ -114,7 +114,8 @@ package enum SunSpecImport {
                 if constant == nil, distance + 4 <= 125, let address = UInt16(exactly: factor.address) {
                     tag.exponent = RegisterAddress(.holdingRegister, address)
                 } else if constant == nil {
-                    tag.notes.append("its scale factor is at hr \(factor.address), too far to be read together: set 'scale'")
+                    tag.notes.append(
+                        "its scale factor is at hr \(factor.address), too far to be read together: set 'scale'")
                 }
             }
             if let constant, constant.magnitude <= 18, let scale = Double("1e\(constant)") { tag.scale = scale }
@@ -126,7 +127,8 @@ package enum SunSpecImport {
             for symbol in (point["symbols"]?.elements ?? []).prefix(64) {
                 guard let value = symbol["value"]?.text.flatMap({ Int($0) }), value >= 0, values.insert(value).inserted
                 else { continue }
-                let base = (symbol["name"]?.text ?? symbol["label"]?.text ?? "").snakeCased.name(orElse: "code_\(value)")
+                let base = (symbol["name"]?.text ?? symbol["label"]?.text ?? "").snakeCased.name(
+                    orElse: "code_\(value)")
                 let isFlag = typeName.hasPrefix("bitfield")
                 let word = isFlag ? "\(tag.name)_\(base)" : base
                 let unique = seen.insert(word).inserted ? word : "\(word)_\(value)"

@@ -55,7 +55,9 @@ struct TypeWords: Equatable {
             || letters.hasPrefix("u") && bits != nil
         {
             type = letters.contains("long") ? .u32 : wide(.u16, .u32, .u64, bits: bits)
-        } else if has("signed", "sint", "int", "short") || (letters.hasPrefix("s") || letters.hasPrefix("i")) && bits != nil {
+        } else if has("signed", "sint", "int", "short")
+            || (letters.hasPrefix("s") || letters.hasPrefix("i")) && bits != nil
+        {
             type = letters.contains("long") ? .i32 : wide(.i16, .i32, .i64, bits: bits)
         } else {
             return nil

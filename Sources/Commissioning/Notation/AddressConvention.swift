@@ -28,7 +28,9 @@ package enum AddressConvention: String, CaseIterable, Sendable {
         case .register1: return UInt16(exactly: number - 1).map { RegisterAddress(table, $0) }
         case .modicon5, .modicon6:
             let unit = self == .modicon5 ? 10_000 : 100_000
-            guard number > 0, number / unit <= 4, let table = Self.table(modiconDigit: number / unit) else { return nil }
+            guard number > 0, number / unit <= 4, let table = Self.table(modiconDigit: number / unit) else {
+                return nil
+            }
             return UInt16(exactly: number % unit - 1).map { RegisterAddress(table, $0) }
         }
     }
@@ -59,17 +61,6 @@ package enum AddressConvention: String, CaseIterable, Sendable {
             throw NotationError("the address \(number) is outside 0 to 65535")
         }
         return RegisterAddress(table, address)
-    }
-
-    /// An address of a profile under its `addressing:`, bits included; nil when it is none.
-    package func address(_ text: String) -> RegisterAddress? {
-        let words = text.split(separator: " ")
-        let isModicon = self == .modicon5 || self == .modicon6
-        guard words.count == (isModicon ? 1 : 2), let last = words.last,
-            let number = Spelled.integer(last.prefix { $0 != "." })
-        else { return nil }
-        let table = isModicon ? .holdingRegister : RegisterTable.allCases.first { $0.abbreviation == words[0] }
-        return table.flatMap { address(number, table: $0) }
     }
 }
 

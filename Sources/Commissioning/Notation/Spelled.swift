@@ -114,7 +114,8 @@ extension String {
         var text = ""
         for scalar in unicodeScalars.prefix(120) {
             switch scalar.properties.generalCategory {
-            case .control, .format, .surrogate, .privateUse, .unassigned, .lineSeparator, .paragraphSeparator: text += " "
+            case .control, .format, .surrogate, .privateUse, .unassigned, .lineSeparator, .paragraphSeparator:
+                text += " "
             default: text.unicodeScalars.append(scalar)
             }
         }

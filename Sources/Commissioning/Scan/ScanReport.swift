@@ -46,7 +46,8 @@ package enum ScanReport {
             lines.append("#   \(objectName(object)): \(text.printable)")
         }
         if let map = found.sunSpec {
-            lines.append("#   SunSpec at hr \(map.base): \(map.manufacturer) \(map.model) \(map.version), serial \(map.serial)")
+            lines.append(
+                "#   SunSpec at hr \(map.base): \(map.manufacturer) \(map.model) \(map.version), serial \(map.serial)")
             for model in map.models {
                 let name = SunSpecMap.name(of: model.id)
                 lines.append(

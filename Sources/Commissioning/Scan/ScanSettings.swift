@@ -56,7 +56,8 @@ package struct FoundUnit: Equatable, Sendable {
     /// Vendor and model, as far as the device tells.
     package var title: String {
         let parts = [
-            identification[0] ?? sunSpec?.manufacturer, identification[5] ?? identification[4] ?? identification[1]
+            identification[0] ?? sunSpec?.manufacturer,
+            identification[5] ?? identification[4] ?? identification[1]
                 ?? sunSpec?.model,
         ].compactMap { $0 }.filter { !$0.isEmpty }
         return parts.joined(separator: " ")

@@ -4,7 +4,7 @@ internal import GatewayModel
 internal import GatewayPlatform
 
 /// RTU answers carry no number: unit, function and length are all there is to tell them by, so a request is made longer by
-/// a register or two where its answer could be taken for another's.
+/// some registers where its answer could be taken for another's.
 ///
 /// Two things must not look like the present answer: that of the last request to the same unit, which a device may send
 /// twice, and that of a request that was given up, which may come late. What this cannot tell is a second copy of an
@@ -12,8 +12,11 @@ internal import GatewayPlatform
 struct AnswerFence: Sendable {
     /// How long an answer may come late: as long as the longest time for which a unit is left alone after a failure.
     static let lateness = Duration.seconds(5)
-    /// Steps by which a request may be longer. With two a unit that has failed once has two lengths left to alternate.
-    static let most = 2
+    /// Of two that are both under suspicion the one that has been for this long is the better.
+    private static let likely = Duration.seconds(1)
+    /// Steps by which a request may be longer: after three failures there are two lengths left to alternate. On a line on
+    /// which nothing fails it is never more than one.
+    static let most = 4
 
     /// The last signature sent to each unit.
     private var last = [UInt32](repeating: .max, count: 256)
@@ -29,15 +32,17 @@ struct AnswerFence: Sendable {
     private static var capacity: Int { 64 }
 
     /// - Parameter most: by how many steps the request may be longer, 0 to `most`.
-    /// - Returns: the step of the request to send: the first that is not the last one's and not under suspicion.
+    /// - Returns: the step of the request to send: the first that is neither the last one's nor under suspicion, else the
+    ///   one that is least likely to be mistaken.
     mutating func step(for operation: ModbusOperation, unit: UInt8, most: Int, at now: MonotonicTime) -> Int {
         suspects.removeAll { $0.until <= now }
-        var best = (step: 0, until: MonotonicTime(nanoseconds: .max), isLast: true)
+        var best = (step: 0, risk: Int.max, until: MonotonicTime(nanoseconds: .max))
         for step in 0...most {
             let signature = Self.signature(operation.extended(by: step), unit)
             let until = suspects.last { $0.signature == signature }?.until ?? MonotonicTime(nanoseconds: .min)
-            let isLast = last[Int(unit)] == signature
-            if (until, isLast ? 1 : 0) < (best.until, best.isLast ? 1 : 0) { best = (step, until, isLast) }
+            let isOld = until < now.advanced(by: Self.lateness - Self.likely)
+            let risk = last[Int(unit)] == signature ? 2 : !isOld ? 3 : until > now ? 1 : 0
+            if (risk, until) < (best.risk, best.until) { best = (step, risk, until) }
         }
         sent = Self.signature(operation.extended(by: best.step), unit)
         last[Int(unit)] = sent

@@ -106,24 +106,23 @@ package struct ModbusConnection<Stream: FieldStream>: Sendable {
     /// Sends one request; its answer comes from `next`.
     /// - Parameter mayExtend: so many registers after the last (or eight times as many bits) may be read along, at most
     ///   `AnswerFence.most`, to tell two answers apart (RTU only).
-    /// - Returns: true when it was extended.
+    /// - Returns: by how many steps it was made longer.
     @discardableResult
     package mutating func begin(
         _ operation: ModbusOperation, index: Int = 0, mayExtend: Int = 0, unit: UInt8, deadline: MonotonicTime
-    ) throws(ModbusError) -> Bool {
+    ) throws(ModbusError) -> Int {
         prepare()
         var sent = operation
-        var isExtended = false
+        var step = 0
         if framing == .rtu {
             counts.foreignBytes += stream.drain(quiet: .zero, deadline: lastEnd)
             if frameGap > .zero { stream.rest(until: lastEnd.advanced(by: frameGap)) }
-            let step = fence.step(for: operation, unit: unit, most: mayExtend, at: deadline)
+            step = fence.step(for: operation, unit: unit, most: mayExtend, at: deadline)
             sent = operation.extended(by: step)
-            isExtended = step > 0
         }
         add(sent, index: index, unit: unit)
         try send(deadline: deadline)
-        return isExtended
+        return step
     }
 
     /// The next answer to what is under way.
@@ -208,12 +207,8 @@ package struct ModbusConnection<Stream: FieldStream>: Sendable {
             case .incomplete: return nil
             case .failed(let what): throw .malformed(what)
             case .frame(let transaction, let unit, let total):
-                guard let position = flying.firstIndex(where: { $0.transaction == transaction }) else {
-                    // Only as long as its answer must be: a wrong length would lead into the middle of the next frame.
-                    let isLate = recent.prefix(recentCount).contains {
-                        $0.transaction == transaction && ($0.total == total || total == Self.exceptionBytes)
-                    }
-                    guard isLate else { throw .malformed(.transaction) }
+                guard let position = position(of: transaction) else {
+                    guard isLate(transaction, total) else { throw .malformed(.transaction) }
                     guard bytes.count >= total else { return nil }
                     counts.lateAnswers += 1
                     start += total
@@ -232,6 +227,7 @@ package struct ModbusConnection<Stream: FieldStream>: Sendable {
                 guard bytes.count >= total else { return nil }
                 let error = operation.isRead && pdu[0] & 0x80 == 0 ? nil : operation.verdict(on: pdu)
                 if let error, !error.keepsConnection { throw error }
+                guard mayFollow(bytes.extracting(total..<bytes.count)) else { throw .malformed(.unasked) }
                 let answer = Answer(
                     index: flying[position].index, pdu: start + TCPFrame.headerBytes..<start + total, error: error)
                 remember(flying[position])
@@ -240,6 +236,30 @@ package struct ModbusConnection<Stream: FieldStream>: Sendable {
                 (served, silences) = (served + 1, 0)
                 return answer
             }
+        }
+    }
+
+    /// By hand: `firstIndex(where:)` is not specialised here and allocates with every answer (measured).
+    private func position(of transaction: UInt16) -> Int? {
+        for index in 0..<flying.count where flying[index].transaction == transaction { return index }
+        return nil
+    }
+
+    /// Only as long as its answer must be: a wrong length would lead into the middle of the next frame.
+    private func isLate(_ transaction: UInt16, _ total: Int) -> Bool {
+        for index in 0..<recentCount where recent[index].transaction == transaction {
+            if recent[index].total == total || total == Self.exceptionBytes { return true }
+        }
+        return false
+    }
+
+    /// Whether `bytes` can stand behind an answer. A device that stops in the middle of one and goes on with another makes
+    /// a frame of two halves; what is left of the second then shows it.
+    private func mayFollow(_ bytes: Span<UInt8>) -> Bool {
+        switch TCPFrame.header(bytes) {
+        case .incomplete: true
+        case .failed: false
+        case .frame(let transaction, _, let total): isLate(transaction, total) || position(of: transaction) != nil
         }
     }
 

@@ -185,8 +185,8 @@ package struct RefusalLearner: Sendable, Equatable {
 
     // MARK: halves
 
-    /// Two requests for the values of one, cut between values: in the middle, or at the largest gap close to it, where a
-    /// manual's blocks most likely end. Nil for one value, or several of the same registers.
+    /// Two requests for the values of one, cut between values: in the middle, or at the largest gap close to it, where
+    /// a manual's blocks most likely end. Nil for one value, or several of the same registers.
     private func halves(of request: ReadRequest, _ plan: ReadPlan) -> (ReadRequest, ReadRequest)? {
         /// Where the values' addresses differ from their predecessor's, with the unused ones between.
         var cuts: [(index: Int, gap: Int)] = []

@@ -5,9 +5,9 @@ internal import GatewayModel
 extension ReadPlan {
     /// The requests of least total cost within every limit; of equal ones the fewest, then those of fewest registers.
     ///
-    /// Values that share registers stay together wherever that fits, so that bits of one word are of one moment. A value
-    /// that may never be asked for (on forbidden ground, longer than any request) is in `unreadable`; configurations with
-    /// such a tag are not accepted.
+    /// Values that share registers stay together wherever that fits, so that bits of one word are of one moment. A
+    /// value that may never be asked for (on forbidden ground, longer than any request) is in `unreadable`;
+    /// configurations with such a tag are not accepted.
     /// - Parameters:
     ///   - cost: what a request and a register cost on this channel.
     ///   - knowledge: what the device has refused so far.

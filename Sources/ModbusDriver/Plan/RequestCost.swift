@@ -32,6 +32,16 @@ extension ModbusEndpoint {
         }
     }
 
+    /// The same for one unit. Its pause is waited for after each answer, as far as the silence between frames is not as
+    /// long already; requests in flight at once share one round trip.
+    package func cost(for limits: ModbusUnitLimits) -> RequestCost {
+        var cost = self.cost
+        let pause = max(.zero, limits.pause - frameGap)
+        cost.request += Double(pause.nanoseconds)
+        if framing == .tcp { cost.request /= Double(max(1, limits.inFlight)) }
+        return cost
+    }
+
     /// Silence between two frames (Serial Line V1.02, 2.5.1.1); a serial server sees to it by itself.
     package var frameGap: Duration {
         if case .serial(let line) = self { line.frameGap } else { .zero }
@@ -41,10 +51,11 @@ extension ModbusEndpoint {
 extension SerialLine {
     package var characterTime: Duration { .nanoseconds(Int64(bitsPerCharacter) * 1_000_000_000 / Int64(baud)) }
 
-    /// 3.5 characters, above 19,200 baud 1.75 ms.
+    /// 3.5 characters, above 19,200 baud 1.75 ms (V1.02, 2.5.1.1).
     package var frameGap: Duration { baud > 19200 ? .microseconds(1750) : characterTime * 7 / 2 }
 
-    /// A request takes 8 characters and its answer 5 and 2 a register, with a gap after each.
+    /// A request takes 8 characters and its answer 5 and 2 a register, with a gap after each: the device knows by the
+    /// first that the request is over, and the next request waits for the second.
     /// - Parameter turnaround: how long the device thinks.
     package func cost(turnaround: Duration = .milliseconds(5)) -> RequestCost {
         let character = Double(characterTime.nanoseconds)

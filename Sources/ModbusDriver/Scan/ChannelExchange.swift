@@ -86,10 +86,10 @@ extension ChannelScanner {
             connection.noteEnd(ended)
             statistics.busy += ended.duration(since: sent)
         }
-        var isExtended = false
+        var steps = 0
         if window.count == 1 {
             let request = scans[index].cycle[window.lowerBound]
-            isExtended = try connection.begin(
+            steps = try connection.begin(
                 request.operation, index: window.lowerBound, mayExtend: mayExtend(request, unitIndex), unit: unitID,
                 deadline: deadline)
         } else {
@@ -102,7 +102,7 @@ extension ChannelScanner {
             waiting &= ~(1 << UInt32(answer.index - window.lowerBound))
             let request = scans[index].cycle[answer.index]
             if let error = answer.error {
-                take(error, request, index, isExtended: isExtended)
+                take(error, request, index, longerBy: steps)
             } else {
                 let roundTrip = received.duration(since: sent)
                 // The device took the values between request and answer: the middle is off by half of that at most.
@@ -125,13 +125,13 @@ extension ChannelScanner {
     }
 
     /// An exception: an answer that says no.
-    mutating func take(_ error: ModbusError, _ request: ReadRequest, _ index: Int, isExtended: Bool) {
+    mutating func take(_ error: ModbusError, _ request: ReadRequest, _ index: Int, longerBy steps: Int) {
         let unitIndex = scans[index].unit
         switch error {
         case .exception(2), .exception(3):
             units[unitIndex].silence.succeeded()
-            if isExtended {
-                units[unitIndex].refusesExtension = true
+            if steps > 0 {
+                units[unitIndex].mostExtension = steps - 1
                 scans[index].cycle.append(request)
                 return
             }
@@ -178,9 +178,10 @@ extension ChannelScanner {
 
     /// A read may be longer when the device allows the length and nobody forbids the address.
     func mayExtend(_ request: ReadRequest, _ unitIndex: Int) -> Int {
-        guard plan.endpoint.framing == .rtu, !units[unitIndex].refusesExtension else { return 0 }
+        guard plan.endpoint.framing == .rtu, units[unitIndex].mostExtension > 0 else { return 0 }
         let limits = plan.units[unitIndex].limits
-        return limits.extensions(of: request, knowledge: units[unitIndex].knowledge)
+        let most = limits.extensions(of: request, knowledge: units[unitIndex].knowledge)
+        return min(most, units[unitIndex].mostExtension)
     }
 
     mutating func rest(_ unitIndex: Int) {

@@ -22,8 +22,8 @@ struct UnitState: Sendable {
     /// When the refused values were asked last, and how long they are left alone.
     var lastRefusedTry: Int64
     var refusedPause = Duration.seconds(60)
-    /// RTU: reads of this unit must not be longer than planned; it has refused the register after the last.
-    var refusesExtension = false
+    /// RTU: by how many steps a read of this unit may be longer than planned; less when it has refused one that was.
+    var mostExtension = AnswerFence.most
 
     init(knowledge: UnitKnowledge, cost: RequestCost, now: Int64) {
         self.knowledge = knowledge
