@@ -52,8 +52,8 @@ extension HostileAnswer {
     private static let tcpCut: [HostileAnswer] = [
         HostileAnswer("four bytes and silence", .reject) { [.send(Array($0.wrong.prefix(4)))] },
         HostileAnswer("three bytes short and silence", .reject) { [.send($0.wrong.dropLast(3))] },
-        HostileAnswer("cut and closed", .reject) { [.send(Array($0.wrong.prefix($0.number(1...20)))), .close] },
-        HostileAnswer("cut and reset", .reject) { [.send(Array($0.wrong.prefix($0.number(1...20)))), .reset] },
+        HostileAnswer("cut and closed", .reject) { [.send(Array($0.wrong.prefix($0.number(1...$0.wrong.count - 1)))), .close] },
+        HostileAnswer("cut and reset", .reject) { [.send(Array($0.wrong.prefix($0.number(1...$0.wrong.count - 1)))), .reset] },
         HostileAnswer("closed", .reject) { _ in [.close] },
         HostileAnswer("reset", .reject) { _ in [.reset] },
     ]

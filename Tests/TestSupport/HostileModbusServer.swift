@@ -43,7 +43,7 @@ package final class HostileModbusServer: Sendable {
         case .rtu:
             let (terminal, path) = Self.terminal()
             (listener, port, self.path) = (-1, 0, path)
-            let peer = HostilePeer(terminal)
+            let peer = HostilePeer(terminal, isSocket: false)
             state.withLock { $0.peers = [peer] }
             Thread.detachNewThread { self.serveLine(peer) }
         }
@@ -90,7 +90,7 @@ package final class HostileModbusServer: Sendable {
             guard client >= 0 else { return }
             var yes: Int32 = 1
             unsafe setsockopt(client, Int32(IPPROTO_TCP), TCP_NODELAY, &yes, 4)
-            let peer = HostilePeer(client)
+            let peer = HostilePeer(client, isSocket: true)
             let isStopped = state.withLock { state in
                 state.peers.removeAll { $0.isClosed }
                 state.peers.append(peer)
@@ -217,7 +217,11 @@ package final class HostileModbusServer: Sendable {
 /// The other end of one connection: closed once, written to by several threads.
 private final class HostilePeer: Sendable {
     private let descriptor: Mutex<Int32>
-    init(_ descriptor: Int32) { self.descriptor = Mutex(descriptor) }
+    private let isSocket: Bool
+    init(_ descriptor: Int32, isSocket: Bool) {
+        self.descriptor = Mutex(descriptor)
+        self.isSocket = isSocket
+    }
 
     var isClosed: Bool { descriptor.withLock { $0 < 0 } }
 
@@ -225,7 +229,9 @@ private final class HostilePeer: Sendable {
     func send(_ bytes: [UInt8]) {
         descriptor.withLock { descriptor in
             guard descriptor >= 0 else { return }
-            _ = unsafe write(descriptor, bytes, bytes.count)
+            let flags = Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT)
+            _ = unsafe isSocket
+                ? Glibc.send(descriptor, bytes, bytes.count, flags) : write(descriptor, bytes, bytes.count)
         }
     }
 

@@ -9,35 +9,44 @@ import Testing
 
 @testable import Writes
 
-/// A session with one device, whose jobs wait until the test lets them end.
-private final class Rig {
-    struct Shared: Sendable {
+/// What the closures of a session leave for the test.
+private final class Desk: Sendable {
+    struct Papers: Sendable {
         var jobs: [(operations: [ModbusOperation], end: @Sendable (Result<[[UInt8]], ModbusJob.Failure>) -> Void)] = []
         var ended: [(UInt64, Result<[[UInt8]], ModbusJob.Failure>)] = []
         var answers: [WriteAnswer] = []
         var isChannelFull = false
     }
+    private let papers = Mutex(Papers())
+    func withLock<Result: Sendable>(_ body: (inout Papers) -> Result) -> Result {
+        papers.withLock { body(&$0) }
+    }
+}
+
+/// A session with one device, whose jobs wait until the test lets them end.
+private final class Rig {
     let disk: SimulatedDisk
     let clock: VirtualClock
-    let shared = Mutex(Shared())
-    var session: WriteSession!
+    let shared = Desk()
+    var session: WriteSession
 
     init(disk: SimulatedDisk = SimulatedDisk(), clock: VirtualClock = VirtualClock(), tags: [WritableTag]? = nil) {
         self.disk = disk
         self.clock = clock
+        let desk = shared
         session = WriteSession(
             disk: disk, clock: clock, logger: quiet(),
             present: { _ in
                 PresentValue(value: .real(20), isGood: true, timestamp: clock.wall())
             },
-            submit: { [unowned self] _, operations, _, end in
-                self.shared.withLock { shared in
+            submit: { _, operations, _, end in
+                desk.withLock { shared in
                     guard !shared.isChannelFull else { return false }
                     shared.jobs.append((operations, end))
                     return true
                 }
             },
-            ended: { [unowned self] number, result in self.shared.withLock { $0.ended.append((number, result)) } })
+            ended: { number, result in desk.withLock { $0.ended.append((number, result)) } })
         session.apply(
             WritePolicyPlan(tags: tags ?? [tag("a", .init(range: 0...100)), tag("b", .init(range: 0...100))]))
     }
@@ -45,7 +54,7 @@ private final class Rig {
     func request(_ tag: String = "a", _ value: Value = .integer(21), id: String = "1", once: WriteRequest.Once? = nil) {
         session.handle(
             WriteRequest(id: id, tag: tag, value: value, who: "scada", door: .mqtt, once: once)
-        ) { [unowned self] answer in self.shared.withLock { $0.answers.append(answer) } }
+        ) { [shared] answer in shared.withLock { $0.answers.append(answer) } }
     }
 
     /// Ends every job that waits: the device takes the value, unless told otherwise.
