@@ -24,7 +24,10 @@ struct PlanReport {
             lines.append("  dearest tags (what a cycle would save without one):")
             lines += Self.table(
                 budget.dearest.map {
-                    [tags.path(of: $0.tag), "\(Self.milliseconds($0.saved)) ms", Self.percent($0.utilisation)]
+                    [
+                        tags.path(of: $0.tag), "\(Self.fixed(Double($0.saved.nanoseconds) / 1e6, 2)) ms",
+                        Self.percent($0.utilisation),
+                    ]
                 },
                 leading: 1
             ).map { "    " + $0 }

@@ -1,5 +1,6 @@
 // Register maps of others become profiles that load, and what was guessed is said.
 
+import Acquisition
 @testable import Commissioning
 import Foundation
 import GatewayConfiguration
@@ -20,13 +21,13 @@ func loaded(_ profile: ImportedProfile, sourceLocation: SourceLocation = #_sourc
         devices: { cell/device: { profile: \(profile.id)@1, channel: net, unit: 1 } }
         """
     try Data(site.utf8).write(to: URL(filePath: "\(folder.path)/site.yaml"))
-    do {
+    do throws(ConfigurationError) {
         let plan = try ConfigurationLoader(environment: [:], profileFolders: []).load(
             siteFile: "\(folder.path)/site.yaml"
         ).plan
         let tags = plan.channels.flatMap(\.units).flatMap(\.scans).flatMap(\.tags)
         return Dictionary(tags.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
-    } catch let error as ConfigurationError {
+    } catch {
         Issue.record("\(error)\n\(profile.yaml)", sourceLocation: sourceLocation)
         throw error
     }
@@ -140,7 +141,7 @@ struct CSVImportTests {
         #expect(profile.leftOut.contains { $0.contains("line 8") && $0.contains("written") })
         #expect(profile.leftOut.contains { $0.contains("line 10") && $0.contains("somewhere") })
         #expect(profile.yaml.contains("'QUUX' is not known"))
-        #expect(!profile.yaml.contains("writable"))
+        #expect(!profile.yaml.contains("writable:"))
     }
 
     @Test("Told how the list counts, nothing is guessed")
@@ -301,7 +302,7 @@ struct DocumentImportTests {
             { try EdgeXImport.profile(Array(text.utf8), id: "x", source: "x") },
         ] {
             let error = #expect(throws: ImportError.self) { try make() }
-            #expect(error?.message.contains(word) == true, "\(String(describing: error))")
+            #expect(word.isEmpty || error?.message.contains(word) == true, "\(String(describing: error))")
         }
     }
 

@@ -70,14 +70,16 @@ final class Plant: Sendable {
 
 /// Runs the dashboard while `body` talks to it, then stops it as systemd would.
 func withDashboard(
-    _ plant: Plant, names: [String] = [], host: String = "127.0.0.1",
+    _ plant: Plant, names: [String] = [], host: String = "127.0.0.1", write: DashboardSource.Write? = nil,
     _ body: @Sendable (_ port: Int) async throws -> Void
 ) async throws {
     let (ports, told) = AsyncStream.makeStream(of: Int.self)
     var logger = Logger(label: "test")
     logger.logLevel = .critical
+    var source = plant.source
+    if let write { source.write = write }
     let service = DashboardService(
-        source: plant.source, plan: DashboardPlan(host: host, port: 0, names: names), logger: logger
+        source: source, plan: DashboardPlan(host: host, port: 0, names: names), logger: logger
     ) { told.yield($0) }
     let group = ServiceGroup(services: [service], logger: logger)
     try await withThrowingTaskGroup(of: Void.self) { tasks in

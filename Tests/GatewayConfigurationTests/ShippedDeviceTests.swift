@@ -96,7 +96,8 @@ struct ShippedDeviceTests {
         let unit = channelPlan.units[0]
         let readings = Readings()
         let channel = ModbusChannel(
-            plan: channelPlan, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, deliver: { readings.take(&$0) })
+            plan: channelPlan, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+            deliver: { readings.take(&$0) })
         channel.start()
         let tags = unit.scans.flatMap(\.tags)
         _ = await eventually { readings.all.count == tags.count }

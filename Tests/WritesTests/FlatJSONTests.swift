@@ -9,7 +9,7 @@ import Testing
 @Suite("Flat JSON") struct FlatJSONTests {
     private func read(_ text: String) -> [String: FlatJSON.Member]? { try? FlatJSON.members(of: Array(text.utf8)) }
 
-    static let good: [(String, FlatJSON.Scalar, String)] = [
+    static let rows: [(String, FlatJSON.Scalar, String)] = [
         (#"{"a":1}"#, .number(.integer(1)), "1"), (#" { "a" : -0.50e+1 } "#, .number(.real(-5)), "-0.50e+1"),
         (#"{"a":0}"#, .number(.integer(0)), "0"), (#"{"a":true}"#, .boolean(true), "true"),
         (#"{"a":false}"#, .boolean(false), "false"), (#"{"a":null}"#, .null, "null"),
@@ -18,7 +18,7 @@ import Testing
         (#"{"a":9223372036854775808}"#, .number(.real(9223372036854775808)), "9223372036854775808"),
     ]
 
-    @Test("A member is what was sent, to the byte", arguments: good)
+    @Test("A member is what was sent, to the byte", arguments: rows)
     func good(text: String, scalar: FlatJSON.Scalar, token: String) {
         #expect(read(text)?["a"] == FlatJSON.Member(scalar: scalar, token: token))
     }

@@ -18,7 +18,7 @@ func quiet() -> Logger {
 
 /// A tag in the holding registers unless said otherwise; its values are real unless its type is bool.
 func tag(
-    _ path: String, _ id: Int = 0, at: RegisterAddress = RegisterAddress(.holdingRegister, 100),
+    _ path: String, id: Int = 0, at: RegisterAddress = RegisterAddress(.holdingRegister, 100),
     type: RegisterType = .u16, order: WordOrder = .abcd, scale: Double = 1, offset: Double = 0,
     encoding: NumberEncoding = .plain, sentinels: [Double] = [], kind: ValueKind? = nil, _ limits: WriteLimits
 ) -> WritableTag {

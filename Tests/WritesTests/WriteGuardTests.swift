@@ -2,6 +2,7 @@
 
 import GatewayModel
 import GatewayPlatform
+import ModbusDriver
 import Simulation
 import Testing
 

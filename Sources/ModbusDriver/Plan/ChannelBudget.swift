@@ -7,7 +7,8 @@ package struct ChannelBudget: Sendable {
     package var name: String
     package var endpoint: ModbusEndpoint
     package var classes: [ScanClass] = []
-    /// The tags whose absence would free most of the channel's time, the dearest first; at most `dearestShown`.
+    /// The tags whose absence would free most of the channel's time, the dearest first; at most `dearestShown`, and
+    /// none that would free nothing.
     package var dearest: [TagCost] = []
     package var overloads: [Overload] = []
 
@@ -93,6 +94,7 @@ package struct ChannelBudget: Sendable {
                 classes.append(entry)
             }
         }
+        dearest.removeAll { $0.saved <= .zero }
         dearest.sort { ($1.utilisation, $0.tag.index) < ($0.utilisation, $1.tag.index) }
         dearest = Array(dearest.prefix(Self.dearestShown))
         overloads = findOverloads()
@@ -136,13 +138,15 @@ package struct ChannelBudget: Sendable {
         var overloads: [Overload] = []
         let total = utilisation
         let heaviest = classes.indices.max { classes[$0].utilisation < classes[$1].utilisation }
+        // Where stretching one class is enough, it is the heaviest.
+        let oneIsEnough = total - (heaviest.map { classes[$0].utilisation } ?? 0) < 1
         for (index, entry) in classes.enumerated() {
             let others = total - entry.utilisation
             let blocking = classes.indices.filter { $0 != index }.reduce(Duration.zero) {
                 max($0, classes[$1].longestRequest)
             }
             let alone = entry.cycle + blocking
-            guard alone > entry.period || (total > 1 && (index == heaviest || others >= 1)) else { continue }
+            guard alone > entry.period || (total > 1 && (index == heaviest || !oneIsEnough)) else { continue }
             let needed =
                 others < 1
                 ? max(alone.inSeconds, entry.cycle.inSeconds / (1 - others))

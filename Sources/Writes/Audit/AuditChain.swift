@@ -64,13 +64,14 @@ package struct AuditReport: Equatable, Sendable {
             && left.notes == right.notes
     }
 
-    mutating func add(_ file: AuditFile, isNewest: Bool) {
+    /// - Parameter beginsTrail: no file has been given up before this one, so it must begin with line 1.
+    mutating func add(_ file: AuditFile, beginsTrail: Bool) {
         for damage in file.damage { problems.append("\(file.name): byte \(damage.lowerBound): no line of a trail") }
         if let torn = file.torn {
             notes.append("\(file.name): \(torn.count) bytes at its end were never acknowledged")
         }
         for (index, entry) in file.lines.enumerated() {
-            check(entry.line, file.name, isFirstOfFile: index == 0)
+            check(entry.line, file.name, isFirstOfFile: index == 0, beginsTrail: beginsTrail)
             beforeLast = lastSequence.map { ($0, lastHash) }
             lines += 1
             firstSequence = firstSequence ?? entry.line.sequence
@@ -79,9 +80,11 @@ package struct AuditReport: Equatable, Sendable {
         }
     }
 
-    private mutating func check(_ line: AuditLine, _ file: String, isFirstOfFile: Bool) {
+    private mutating func check(_ line: AuditLine, _ file: String, isFirstOfFile: Bool, beginsTrail: Bool) {
         guard let last = lastSequence else {
-            if line.sequence > 1 {
+            if line.sequence > 1 && beginsTrail {
+                problems.append("\(file): begins with line \(line.sequence), not with line 1")
+            } else if line.sequence > 1 {
                 notes.append("the trail begins with line \(line.sequence): older files were given up")
             } else if line.previous != AuditHash.first {
                 problems.append("\(file): line 1 does not begin a trail")
@@ -132,7 +135,11 @@ package enum AuditTrail {
     /// Checks every line.
     package static func verify(on disk: any Disk) throws(DiskError) -> AuditReport {
         var report = AuditReport()
-        for name in try names(on: disk) { report.add(try read(name, on: disk), isNewest: name == newest) }
+        let names = try names(on: disk)
+        let isWhole = names.first.map { $0 == newest || $0 == self.name(1) } ?? true
+        for (index, name) in names.enumerated() {
+            report.add(try read(name, on: disk), beginsTrail: isWhole && index == 0)
+        }
         return report
     }
 

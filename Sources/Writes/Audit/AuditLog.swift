@@ -75,10 +75,11 @@ package struct AuditLog: Sendable {
     /// Puts the present file aside and begins a new one.
     private mutating func begin() throws(DiskError) {
         let names = try disk.list()
-        let numbers = names.compactMap(AuditTrail.number(of:)).sorted()
+        var numbers = names.compactMap(AuditTrail.number(of:)).sorted()
         if names.contains(AuditTrail.newest) {
             if linesInFile > 0 {
-                try disk.rename(AuditTrail.newest, to: AuditTrail.name((numbers.last ?? 0) + 1))
+                numbers.append((numbers.last ?? 0) + 1)
+                try disk.rename(AuditTrail.newest, to: AuditTrail.name(numbers[numbers.count - 1]))
             } else {
                 // Holds nothing that was acknowledged: a disk that fails again and again must not push out the history.
                 try disk.remove(AuditTrail.newest)
@@ -86,7 +87,7 @@ package struct AuditLog: Sendable {
         }
         linesInFile = 0
         let fresh = try disk.open(AuditTrail.newest, create: true)
-        for number in numbers.dropLast(max(0, bounds.files - 2)) { try disk.remove(AuditTrail.name(number)) }
+        for number in numbers.dropLast(max(0, bounds.files - 1)) { try disk.remove(AuditTrail.name(number)) }
         try disk.syncDirectory()
         offset = 0
         file = fresh
@@ -107,18 +108,15 @@ package struct AuditLog: Sendable {
             }
             last = name == AuditTrail.newest ? read : nil
         }
-        if let last {
-            // A file that holds nothing but damage is put aside, not removed.
-            linesInFile = last.lines.count + last.damage.count
-            if !last.lines.isEmpty {
-                try resume(last)
-            } else {
-                try begin()
-            }
+        // From here on a failed call leads to a new file: one that has failed is never trusted again.
+        isOpened = true
+        // A file that holds nothing but damage is put aside, not removed.
+        linesInFile = last.map { $0.lines.count + $0.damage.count } ?? 0
+        if let last, !last.lines.isEmpty {
+            try resume(last)
         } else {
             try begin()
         }
-        isOpened = true
     }
 
     /// Blanks out a torn end, up to the end of its last sector.
