@@ -3,7 +3,7 @@
 package import GatewayModel
 
 /// A number or flag as the source spelled it, before it means anything.
-package enum RawValue: Equatable, Sendable, BitwiseCopyable {
+@frozen package enum RawValue: Equatable, Sendable, BitwiseCopyable {
     case boolean(Bool)
     case integer(Int64)
     case unsigned(UInt64)
@@ -15,16 +15,20 @@ package enum RawValue: Equatable, Sendable, BitwiseCopyable {
 /// Owned by the driver's thread that reads the tag. Remembers what it passed on last; never allocates, never throws:
 /// what cannot be a value becomes a reading of bad quality with its reason.
 package struct Normaliser: Sendable {
-    private let plan: NormalisationPlan
+    // What every reading touches comes first and together: with hundreds of tags a processor's nearest cache holds no
+    // more than that.
+    private let scale: Double
+    private let offset: Double
+    /// The newest timestamp given out: a tag's timestamps strictly increase as long as its source's clock does.
+    private var newest = Timestamp(nanoseconds: .min)
+    /// The source's own time that led to `newest`.
+    private var newestFromSource = Timestamp(nanoseconds: .min)
     private let isLinear: Bool
     /// A real number with nothing to be asked about it but whether it is one: the way of most tags.
     private let isStraight: Bool
     /// What was passed on last; nil before the first reading.
     private var passed: Passed?
-    /// The newest timestamp given out: a tag's timestamps strictly increase as long as its source's clock does.
-    private var newest = Timestamp(nanoseconds: .min)
-    /// The source's own time that led to `newest`.
-    private var newestFromSource = Timestamp(nanoseconds: .min)
+    private let plan: NormalisationPlan
 
     private struct Passed: BitwiseCopyable, Sendable {
         var number: Double
@@ -34,6 +38,7 @@ package struct Normaliser: Sendable {
 
     package init(_ plan: NormalisationPlan) {
         self.plan = plan
+        (scale, offset) = (plan.scale, plan.offset)
         isLinear = plan.scale != 1 || plan.offset != 0
         isStraight =
             plan.kind == .real && plan.encoding == .plain && plan.sentinels.isEmpty && plan.deadband == nil
@@ -52,7 +57,7 @@ package struct Normaliser: Sendable {
     /// back in other pieces than it was written makes the processor wait (measured: a third of the cost of a value).
     package mutating func add(_ raw: RawValue, tag: TagID, at timestamp: Timestamp, to readings: inout [Reading]) {
         if isStraight {
-            let number = isLinear ? raw.number * plan.scale + plan.offset : raw.number
+            let number = isLinear ? raw.number * scale + offset : raw.number
             if number.isFinite {
                 let time = increasing(timestamp)
                 passed = Passed(number: number, quality: .good, timestamp: time)
@@ -112,7 +117,7 @@ package struct Normaliser: Sendable {
     @inline(__always)
     private mutating func real(_ raw: Double, _ tag: TagID, _ timestamp: Timestamp) -> Reading? {
         let spelled = plan.encoding == .plain ? raw : plan.encoding.value(of: raw)
-        let number = isLinear ? spelled * plan.scale + plan.offset : spelled
+        let number = isLinear ? spelled * scale + offset : spelled
         // NaN is what many devices send for "not available", infinity for a division by zero in theirs.
         guard number.isFinite else { return unreadable(.badSensorFailure, tag: tag, at: timestamp) }
         return pass(number, bits: number.bitPattern, quality(of: number), tag, timestamp)
@@ -165,7 +170,7 @@ package struct Normaliser: Sendable {
             case .real(let real): return Int64(exactly: real)
             }
         }
-        return Int64(exactly: (raw.number * plan.scale + plan.offset).rounded())
+        return Int64(exactly: (raw.number * scale + offset).rounded())
     }
 }
 
