@@ -55,7 +55,10 @@ package struct Normaliser: Sendable {
     ///
     /// The way of most tags is gone here in one step: a reading that is returned goes through memory, and reading it
     /// back in other pieces than it was written makes the processor wait (measured: a third of the cost of a value).
-    package mutating func add(_ raw: RawValue, tag: TagID, at timestamp: Timestamp, to readings: inout [Reading]) {
+    @inline(__always)
+    package mutating func add(
+        _ raw: RawValue, tag: TagID, at timestamp: Timestamp, to readings: inout OutputSpan<Reading>
+    ) {
         if isStraight {
             let number = isLinear ? raw.number * scale + offset : raw.number
             if number.isFinite {

@@ -65,32 +65,55 @@ struct UnitScan: Sendable {
         let held = plan.fields
         let fields = held.span
         var normalisers = normalisers.mutableSpan
-        for index in request.fields {
-            let field = fields[index]
-            let position = Int(field.position)
-            var bad = Quality.badDecodingError
-            if field.type.isText {
+        var next = request.fields.lowerBound
+        while next < request.fields.upperBound {
+            if fields[next].type.isText {
+                let field = fields[next]
+                let position = Int(field.position)
                 if let text = field.text(in: data, from: base) {
                     normalisers[position].text(text[...], tag: field.tag, at: timestamp, into: &batch)
-                    continue
+                } else if let reading = normalisers[position].unreadable(
+                    .badDecodingError, tag: field.tag, at: timestamp)
+                {
+                    batch.readings.append(reading)
                 }
-            } else if field.exponentAddress < 0 {
-                if let raw = field.number(in: data, from: base, bits: isBits) {
-                    normalisers[position].add(raw, tag: field.tag, at: timestamp, to: &batch.readings)
-                    continue
-                }
-            } else if let exponent = field.exponent(in: data, from: base) {
-                if let raw = field.number(in: data, from: base, bits: isBits) {
-                    let reading = normalisers[position].reading(raw, exponent: exponent, tag: field.tag, at: timestamp)
-                    if let reading { batch.readings.append(reading) }
-                    continue
-                }
-            } else {
-                bad = .badSensorFailure
+                next += 1
+                continue
             }
-            let reading = normalisers[position].unreadable(bad, tag: field.tag, at: timestamp)
-            if let reading { batch.readings.append(reading) }
+            // All numbers up to the next text, into one piece of memory.
+            var end = next + 1
+            while end < request.fields.upperBound && !fields[end].type.isText { end += 1 }
+            batch.readings.append(addingCapacity: end - next) { readings in
+                for index in next..<end {
+                    Self.add(
+                        fields[index], data, base, isBits, at: timestamp,
+                        &normalisers[Int(fields[index].position)], to: &readings)
+                }
+            }
+            next = end
         }
+    }
+
+    @inline(__always)
+    private static func add(
+        _ field: ReadField, _ data: RawSpan, _ base: Int, _ isBits: Bool, at timestamp: Timestamp,
+        _ normaliser: inout Normaliser, to readings: inout OutputSpan<Reading>
+    ) {
+        var bad = Quality.badDecodingError
+        if field.exponentAddress < 0 {
+            if let raw = field.number(in: data, from: base, bits: isBits) {
+                return normaliser.add(raw, tag: field.tag, at: timestamp, to: &readings)
+            }
+        } else if let exponent = field.exponent(in: data, from: base) {
+            if let raw = field.number(in: data, from: base, bits: isBits) {
+                let reading = normaliser.reading(raw, exponent: exponent, tag: field.tag, at: timestamp)
+                if let reading { readings.append(reading) }
+                return
+            }
+        } else {
+            bad = .badSensorFailure
+        }
+        if let reading = normaliser.unreadable(bad, tag: field.tag, at: timestamp) { readings.append(reading) }
     }
 
     /// The readings of a request that failed, added to `batch`.
