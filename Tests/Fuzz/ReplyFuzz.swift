@@ -39,9 +39,14 @@ enum ReplyFuzz {
             precondition(count >= 2 && count <= 253, "BUG: a PDU of \(count) bytes")
             if count <= reply.count { _ = operation.verdict(on: reply.span.extracting(0..<count)) }
         }
-        if case .complete(let pdu, let foreign) = RTUFrame.examine(reply.span, unit: unit, operation: operation) {
-            precondition(foreign + 1 == pdu.lowerBound && pdu.upperBound + 2 <= reply.count, "BUG: a PDU outside")
-            check(Array(reply[pdu]), operation)
+        // As it is, and as the end of a frame whose checksum is right: a fuzzer does not guess checksums.
+        let framed = [unit] + reply
+        let crc = RTUFrame.checksum(framed.span)
+        for bytes in [reply, framed + [UInt8(crc & 0xFF), UInt8(crc >> 8)]] {
+            guard case .complete(let pdu, let foreign) = RTUFrame.examine(bytes.span, unit: unit, operation: operation)
+            else { continue }
+            precondition(foreign + 1 == pdu.lowerBound && pdu.upperBound + 2 <= bytes.count, "BUG: a PDU outside")
+            check(Array(bytes[pdu]), operation)
         }
     }
 
