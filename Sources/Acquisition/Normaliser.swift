@@ -46,16 +46,26 @@ package struct Normaliser: Sendable {
         return real(raw.number.scaled(byPowerOfTen: exponent), tag, timestamp)
     }
 
+    /// Adds the reading of a raw number or flag to `readings`, where there is one to be passed on.
+    ///
+    /// The way of most tags is gone here in one step: a reading that is returned goes through memory, and reading it
+    /// back in other pieces than it was written makes the processor wait (measured: a third of the cost of a value).
+    package mutating func add(_ raw: RawValue, tag: TagID, at timestamp: Timestamp, to readings: inout [Reading]) {
+        if isStraight {
+            let number = isLinear ? raw.number * plan.scale + plan.offset : raw.number
+            if number.isFinite {
+                let time = increasing(timestamp)
+                passed = Passed(number: number, quality: .good, timestamp: time)
+                readings.append(Reading(tag: tag, timestamp: time, kind: .real, bits: number.bitPattern))
+                return
+            }
+        }
+        if let reading = reading(raw, tag: tag, at: timestamp) { readings.append(reading) }
+    }
+
     /// The reading of a raw number or flag.
     /// - Returns: nil when the change is within the deadband and the last reading is young enough.
     package mutating func reading(_ raw: RawValue, tag: TagID, at timestamp: Timestamp) -> Reading? {
-        if isStraight {
-            let number = isLinear ? raw.number * plan.scale + plan.offset : raw.number
-            guard number.isFinite else { return unreadable(.badSensorFailure, tag: tag, at: timestamp) }
-            let time = increasing(timestamp)
-            passed = Passed(number: number, quality: .good, timestamp: time)
-            return Reading(tag: tag, timestamp: time, kind: .real, bits: number.bitPattern)
-        }
         if !plan.sentinels.isEmpty && isSentinel(raw) { return unreadable(.badSensorFailure, tag: tag, at: timestamp) }
         switch plan.kind {
         case .boolean:

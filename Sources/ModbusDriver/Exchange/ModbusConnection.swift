@@ -258,11 +258,15 @@ package struct ModbusConnection<Stream: FieldStream>: Sendable {
     private func mayFollow(_ bytes: Span<UInt8>) -> Bool {
         guard bytes.count >= 2 else { return true }
         let transaction = UInt16(bytes[0]) << 8 | UInt16(bytes[1])
-        let isOurs =
-            flying.contains { $0.transaction == transaction }
-            || recent.prefix(recentCount).contains { $0.transaction == transaction }
+        guard position(of: transaction) != nil || isRecent(transaction) else { return false }
         // Protocol, and a length below 256.
-        return isOurs && (2..<min(bytes.count, 5)).allSatisfy { bytes[$0] == 0 }
+        for index in 2..<min(bytes.count, 5) where bytes[index] != 0 { return false }
+        return true
+    }
+
+    private func isRecent(_ transaction: UInt16) -> Bool {
+        for index in 0..<recentCount where recent[index].transaction == transaction { return true }
+        return false
     }
 
     private mutating func rtuAnswer(_ seen: inout ModbusError.Malformation?) throws(ModbusError) -> Answer? {

@@ -76,9 +76,7 @@ struct UnitScan: Sendable {
                 }
             } else if field.exponentAddress < 0 {
                 if let raw = field.number(in: data, from: base, bits: isBits) {
-                    if let reading = normalisers[position].reading(raw, tag: field.tag, at: timestamp) {
-                        batch.readings.append(reading)
-                    }
+                    normalisers[position].add(raw, tag: field.tag, at: timestamp, to: &batch.readings)
                     continue
                 }
             } else if let exponent = field.exponent(in: data, from: base) {
