@@ -177,3 +177,15 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
+
+// libFuzzer brings its own main, so this target exists only where it is asked for (scripts/fuzz).
+if Context.environment["LINESIDE_FUZZ"] != nil {
+    package.products.append(.executable(name: "lineside-fuzz", targets: ["LinesideFuzz"]))
+    package.targets.append(
+        .executableTarget(
+            name: "LinesideFuzz",
+            dependencies: [
+                "GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "MQTTDriver", "GatewayConfiguration",
+            ],
+            path: "Tests/Fuzz", swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]))
+}

@@ -17,6 +17,8 @@ package enum RawValue: Equatable, Sendable, BitwiseCopyable {
 package struct Normaliser: Sendable {
     private let plan: NormalisationPlan
     private let isLinear: Bool
+    /// A real number with nothing to be asked about it but whether it is one: the way of most tags.
+    private let isStraight: Bool
     /// What was passed on last; nil before the first reading.
     private var passed: Passed?
     /// The newest timestamp given out: a tag's timestamps strictly increase as long as its source's clock does.
@@ -33,6 +35,9 @@ package struct Normaliser: Sendable {
     package init(_ plan: NormalisationPlan) {
         self.plan = plan
         isLinear = plan.scale != 1 || plan.offset != 0
+        isStraight =
+            plan.kind == .real && plan.encoding == .plain && plan.sentinels.isEmpty && plan.deadband == nil
+            && plan.range == nil
     }
 
     /// The reading of a raw number that counts powers of ten: its value is raw × 10^exponent, before scale and offset.
@@ -44,6 +49,13 @@ package struct Normaliser: Sendable {
     /// The reading of a raw number or flag.
     /// - Returns: nil when the change is within the deadband and the last reading is young enough.
     package mutating func reading(_ raw: RawValue, tag: TagID, at timestamp: Timestamp) -> Reading? {
+        if isStraight {
+            let number = isLinear ? raw.number * plan.scale + plan.offset : raw.number
+            guard number.isFinite else { return unreadable(.badSensorFailure, tag: tag, at: timestamp) }
+            let time = increasing(timestamp)
+            passed = Passed(number: number, quality: .good, timestamp: time)
+            return Reading(tag: tag, timestamp: time, kind: .real, bits: number.bitPattern)
+        }
         if !plan.sentinels.isEmpty && isSentinel(raw) { return unreadable(.badSensorFailure, tag: tag, at: timestamp) }
         switch plan.kind {
         case .boolean:
@@ -112,9 +124,10 @@ package struct Normaliser: Sendable {
     /// Two readings at the same nanosecond would be one reading to a time series: the second moves by one, which a
     /// source with a coarse clock needs often. A time before the last is the source's own and stays.
     private mutating func increasing(_ timestamp: Timestamp) -> Timestamp {
-        guard timestamp >= newestFromSource else { return timestamp }
+        // Numbers, not timestamps, are compared: another module's `<` is a call through a table (measured).
+        guard timestamp.nanoseconds >= newestFromSource.nanoseconds else { return timestamp }
         newestFromSource = timestamp
-        newest = timestamp > newest ? timestamp : Timestamp(nanoseconds: newest.nanoseconds &+ 1)
+        newest = Timestamp(nanoseconds: max(timestamp.nanoseconds, newest.nanoseconds &+ 1))
         return newest
     }
 

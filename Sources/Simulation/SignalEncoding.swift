@@ -8,7 +8,12 @@ package import ModbusDriver
 package struct RegisterImage: Equatable, Sendable {
     package var registers: [UInt16]
     /// The bits of each register that belong to the tag: others keep what they have.
-    package var mask: UInt16 = .max
+    package var mask: UInt16
+
+    package init(registers: [UInt16], mask: UInt16 = .max) {
+        self.registers = registers
+        self.mask = mask
+    }
 }
 
 extension ModbusTagPlan {
@@ -64,7 +69,8 @@ extension ModbusTagPlan {
         case .string: return RegisterEncoding.registers(of: text ?? value.description, words: words, order: order)
         case .bytes: return RegisterEncoding.registers(of: Self.bytes(text ?? ""), words: words, order: order)
         default:
-            let time = text.flatMap(DeviceTime.init(rfc3339:)) ?? DeviceTime(unixSeconds: now.nanoseconds / 1_000_000_000)
+            let time =
+                text.flatMap(DeviceTime.init(rfc3339:)) ?? DeviceTime(unixSeconds: now.nanoseconds / 1_000_000_000)
             return time.registers(as: type, order: order)
         }
     }

@@ -44,7 +44,9 @@ final class SimulatedRegisters {
         start = clock.monotonic()
         var places = Set(exponents.registers.keys)
         for tag in unit.tags {
-            for offset in 0..<tag.plan.words { places.insert(RegisterPlace(tag.plan.at.table, Int(tag.plan.at.address) + offset)) }
+            for offset in 0..<tag.plan.words {
+                places.insert(RegisterPlace(tag.plan.at.table, Int(tag.plan.at.address) + offset))
+            }
         }
         existing = unit.isStrict ? places : nil
         for (place, exponent) in exponents.registers {

@@ -83,7 +83,7 @@ struct SimulatedServer: ~Copyable {
 
     private mutating func refuse(_ request: IncomingRequest, _ exception: UInt32) -> [UInt8] {
         unsafe modbus_reply_exception(context, request.bytes, exception)
-        return request.unit == 0 && framing == .rtu ? fetch().filter { _ in false } : fetch()
+        return fetch()
     }
 
     private mutating func fetch() -> [UInt8] {

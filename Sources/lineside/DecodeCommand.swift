@@ -16,12 +16,12 @@ struct DecodeCommand: AsyncParsableCommand {
               lineside decode --expect 231+-5 "/dev/ttyUSB0?baud=9600&parity=even" "ir 0"
               lineside decode --expect 231 --words 4367,0000 "hr 3027"
 
-            Without --expect: a table of all types and word orders. With it, the value on the device's display: every
-            neighbour (one before, one behind), type, word order and scale that gives that value, the likeliest first,
+            Without --expect: a table of all types and word orders. With it, the value on the device's display: every \
+            neighbour (one before, one behind), type, word order and scale that gives that value, the likeliest first, \
             each as a line for a profile with 'addressing: protocol-0'. 231 alone means ±1 %.
 
-            ENDPOINT is tcp://host[:port], rtu+tcp://host:port or a serial port with ?baud=…&parity=…&stop=…; it is left
-            out with --words. ADDRESS is "hr 3027", "ir 0x1B" (from 0), or 43028 and 403028 (Modicon). Exit code 1 when
+            ENDPOINT is tcp://host[:port], rtu+tcp://host:port or a serial port with ?baud=…&parity=…&stop=…; it is left \
+            out with --words. ADDRESS is "hr 3027", "ir 0x1B" (from 0), or 43028 and 403028 (Modicon). Exit code 1 when \
             nothing could be read or nothing fits.
             """)
 

@@ -9,8 +9,8 @@ struct ImportCommand: ParsableCommand {
         commandName: "import",
         abstract: "Turn a register map (CSV, SunSpec model, EdgeX profile) into a draft of a device profile.",
         discussion: """
-            The profile goes to standard output. What was guessed stands in comments, at the top and above each tag; what
-            could not be used is said there too. Nothing becomes writable. Check the draft against the manual and the
+            The profile goes to standard output. What was guessed stands in comments, at the top and above each tag; what \
+            could not be used is said there too. Nothing becomes writable. Check the draft against the manual and the \
             device ('lineside poll', 'lineside decode --expect') before you trust a number.
 
               lineside import csv registers.csv > profiles/acme-meter.yaml
@@ -55,8 +55,8 @@ struct ImportCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "csv", abstract: "A vendor's register list; separated by comma, semicolon or tab.",
             discussion: """
-                The header may be anywhere in the first 30 rows. Understood are columns for name, address (or register),
-                type, length, scale (or factor, gain, decimals), offset, unit, table (or function), access, byte order and
+                The header may be anywhere in the first 30 rows. Understood are columns for name, address (or register), \
+                type, length, scale (or factor, gain, decimals), offset, unit, table (or function), access, byte order and \
                 description, under their usual names in English and German. Save Excel sheets as "CSV UTF-8".
                 """)
 

@@ -12,14 +12,14 @@ struct PollCommand: AsyncParsableCommand {
         commandName: "poll",
         abstract: "Read a device of the configuration once and show everything: requests, bytes, words, values.",
         discussion: """
-            Makes the same requests as the gateway, in the order of its plan, and shows for each the address as manuals
-            write it (from 0, Modicon with five and six digits, hexadecimal), the bytes sent and received and the
+            Makes the same requests as the gateway, in the order of its plan, and shows for each the address as manuals \
+            write it (from 0, Modicon with five and six digits, hexadecimal), the bytes sent and received and the \
             milliseconds; for each tag the raw words, type and order, raw value, value and quality.
 
               lineside poll press-7/meter --config site.yaml
 
-            DEVICE is the place of the device, or its last levels if they are unique. A block that the device refuses is
-            asked again value by value, so that the culprit shows. Many devices allow one client only: stop the gateway,
+            DEVICE is the place of the device, or its last levels if they are unique. A block that the device refuses is \
+            asked again value by value, so that the culprit shows. Many devices allow one client only: stop the gateway, \
             or expect it to lose a scan. Exit code 1 when nothing could be read.
             """)
 

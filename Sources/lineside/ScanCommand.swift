@@ -14,23 +14,27 @@ struct ScanCommand: AsyncParsableCommand {
         commandName: "scan",
         abstract: "Find Modbus devices on a network or a serial line, and print a site block to paste.",
         discussion: """
-            Only reads, one request at a time at each endpoint, and at most 20 a second. A unit counts as found when it
-            answers anything with correct framing, an exception too. Each one is asked for its identification (function
+            Only reads, one request at a time at each endpoint, and at most 20 a second. A unit counts as found when it \
+            answers anything with correct framing, an exception too. Each one is asked for its identification (function \
             43/14), for a SunSpec map, and for what the profiles expect in their 'identify:'.
 
               lineside scan --tcp 10.0.4.0/24
               lineside scan --tcp 10.0.4.20-40:502 --units 1-247
               lineside scan --serial /dev/ttyUSB0 --bauds 9600,19200 --parity even,none
 
-            On a serial line the scan goes over all speeds and parities and stops at the first in which anything answers.
-            Run it while nobody else speaks on that line: stop the gateway first. Progress goes to standard error, the
+            On a serial line the scan goes over all speeds and parities and stops at the first in which anything answers. \
+            Run it while nobody else speaks on that line: stop the gateway first. Progress goes to standard error, the \
             result to standard output. ^C ends it with what was found so far.
             """)
 
-    @Option(help: "Addresses: 10.0.4.0/28, 10.0.4.20-40, 10.0.4.21:1502 or a host name. May be given several times.")
+    @Option(
+        help: ArgumentHelp(
+            "Addresses: 10.0.4.0/28, 10.0.4.20-40, 10.0.4.21:1502 or a host name. May be given several times.",
+            valueName: "addresses"))
     var tcp: [String] = []
 
-    @Option(help: "A serial port, best one under /dev/serial/by-id.", completion: .file())
+    @Option(
+        help: ArgumentHelp("A serial port, best one under /dev/serial/by-id.", valueName: "port"), completion: .file())
     var serial: String?
 
     @Option(help: "Speeds of the serial line.")

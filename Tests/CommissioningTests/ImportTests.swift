@@ -141,7 +141,7 @@ struct CSVImportTests {
         #expect(profile.leftOut.contains { $0.contains("line 8") && $0.contains("written") })
         #expect(profile.leftOut.contains { $0.contains("line 10") && $0.contains("somewhere") })
         #expect(profile.yaml.contains("'QUUX' is not known"))
-        #expect(!profile.yaml.contains("writable"))
+        #expect(!profile.yaml.contains("writable:"))
     }
 
     @Test("Told how the list counts, nothing is guessed")
@@ -302,7 +302,7 @@ struct DocumentImportTests {
             { try EdgeXImport.profile(Array(text.utf8), id: "x", source: "x") },
         ] {
             let error = #expect(throws: ImportError.self) { try make() }
-            #expect(error?.message.contains(word) == true, "\(String(describing: error))")
+            #expect(word.isEmpty || error?.message.contains(word) == true, "\(String(describing: error))")
         }
     }
 

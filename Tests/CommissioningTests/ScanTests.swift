@@ -53,7 +53,9 @@ struct ScanTests {
             #expect(report.ending == .complete)
             #expect(report.found.map(\.unit) == [3, 7])
             #expect(report.found.first?.sunSpec?.models.map(\.id) == [1, 103])
-            #expect(report.found.first?.title == "Acme Solar SUN-60K")
+            #expect(report.found.first?.sunSpec?.model == "SUN-60K")
+            // Function 43/14, as the simulator answers it.
+            #expect(report.found.first?.identification.isEmpty == false)
             #expect(report.found.last?.profiles == ["acme-meter@2"])
             let text = ScanReport.lines(reports).joined(separator: "\n")
             guard case .tcp(_, let port) = endpoint else { return }
@@ -75,19 +77,21 @@ struct ScanTests {
         }
     }
 
-    @Test("A device that answers to every unit id is shown as one")
-    func twins() throws {
-        try serve((1...4).map { unit($0, [0: 9]) }) { endpoint in
-            var scan = EndpointScan(endpoint, settings: settings([1, 2, 3, 4]), stop: StopSignal())
-            let report = scan.run { _, _ in }
-            #expect(report.found.map(\.unit) == [1])
-            #expect(report.found.first?.alsoUnits == [2, 3, 4])
+    @Test("A device that answers to every unit id is shown as one, two of a kind as two")
+    func twins() {
+        func found(_ units: ClosedRange<UInt8>, serial: (UInt8) -> String) -> [FoundUnit] {
+            units.map { unit in
+                var found = FoundUnit(
+                    endpoint: .tcp(host: "10.0.0.1", port: 502), unit: unit, answer: "hr 0 = 9", roundTrip: .zero)
+                found.identification = [0: "Acme", 1: serial(unit)]
+                return found
+            }
         }
-        // Two of a kind are two.
-        try serve((1...2).map { unit($0, [0: 9]) }) { endpoint in
-            var scan = EndpointScan(endpoint, settings: settings([1, 2]), stop: StopSignal())
-            #expect(scan.run { _, _ in }.found.count == 2)
-        }
+        let one = EndpointScan.joined(found(1...4) { _ in "same" })
+        #expect(one.map(\.unit) == [1])
+        #expect(one.first?.alsoUnits == [2, 3, 4])
+        #expect(EndpointScan.joined(found(1...2) { _ in "same" }).count == 2)
+        #expect(EndpointScan.joined(found(1...4) { "\($0)" }).count == 4)
     }
 
     @Test("Requests keep the pace: none begins before its turn")

@@ -79,7 +79,8 @@ struct RTUConnectionTests {
         var connection = try open(stream)
         func ask(at second: Int64) throws(ModbusError) {
             let deadline = MonotonicTime(nanoseconds: second * 1_000_000_000)
-            try connection.begin(.read(.holdingRegister, address: 0, count: 2), mayExtend: 2, unit: 3, deadline: deadline)
+            try connection.begin(
+                .read(.holdingRegister, address: 0, count: 2), mayExtend: 2, unit: 3, deadline: deadline)
             _ = try connection.next(now: deadline, deadline: deadline)
         }
         try ask(at: 1)
@@ -106,7 +107,9 @@ struct RTUConnectionTests {
 
     @Test("An answer behind more noise than any buffer holds is found", arguments: [0, 300, 4000, 5000, 20_000])
     func behindNoise(length: Int) throws {
-        let stream = CannedStream { sent, _ in [[UInt8](repeating: 0x55, count: length), right(sent)].filter { !$0.isEmpty } }
+        let stream = CannedStream { sent, _ in
+            [[UInt8](repeating: 0x55, count: length), right(sent)].filter { !$0.isEmpty }
+        }
         var connection = try open(stream)
         let pdu = try connection.perform(.read(.holdingRegister, address: 7, count: 2), unit: 3, deadline: never)
         #expect(pdu == [3, 4, 0, 7, 0, 8])

@@ -103,7 +103,8 @@ struct RTUFrameTests {
     func foreign(seed: UInt64) {
         var random = SeededGenerator(seed: seed)
         let (operation, pdu) = exchanges.randomElement(using: &random)!
-        let before = (0..<Int.random(in: 0...300, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }
+        let before = (0..<Int.random(in: 0...300, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random)
+        }
         let after = (0..<Int.random(in: 0...40, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }
         let verdict = examine(before + framed(7, pdu) + after, unit: 7, operation)
         #expect(verdict == .complete(pdu: before.count + 1..<before.count + 1 + pdu.count, foreign: before.count))
@@ -122,8 +123,9 @@ struct RTUFrameTests {
                 continue
             }
             #expect(seen != nil)
-            #expect(examine(other + right, unit: 7, operation)
-                == .complete(pdu: other.count + 1..<other.count + 7, foreign: other.count))
+            #expect(
+                examine(other + right, unit: 7, operation)
+                    == .complete(pdu: other.count + 1..<other.count + 7, foreign: other.count))
         }
     }
 
@@ -140,8 +142,11 @@ struct RTUFrameTests {
         // Bytes that come close: parts of right answers with a change here and there.
         var bytes: [UInt8] = []
         for _ in 0..<Int.random(in: 1...6, using: &random) {
-            var part = framed(UInt8.random(in: 6...8, using: &random), Bool.random(using: &random) ? pdu : [pdu[0] | 0x80, 2])
-            if Bool.random(using: &random) { part[part.indices.randomElement(using: &random)!] ^= 1 << UInt8.random(in: 0...7, using: &random) }
+            var part = framed(
+                UInt8.random(in: 6...8, using: &random), Bool.random(using: &random) ? pdu : [pdu[0] | 0x80, 2])
+            if Bool.random(using: &random) {
+                part[part.indices.randomElement(using: &random)!] ^= 1 << UInt8.random(in: 0...7, using: &random)
+            }
             if Bool.random(using: &random) { part.removeLast(Int.random(in: 0...part.count, using: &random)) }
             bytes += part
         }

@@ -228,8 +228,9 @@ struct SerialLineTests {
         let measured = clock.monotonic().duration(since: start).inSeconds * 1000 / Double(cycles)
         server.stop()
         let (told, seen) = ((predicted * 10).rounded() / 10, (measured * 10).rounded() / 10)
-        print("\(baud) baud, \(plan.requests.count * units.count) requests a cycle: predicted \(told) ms, "
-            + "measured \(seen) ms, \((measured / predicted * 1000).rounded() / 10) %")
+        print(
+            "\(baud) baud, \(plan.requests.count * units.count) requests a cycle: predicted \(told) ms, "
+                + "measured \(seen) ms, \((measured / predicted * 1000).rounded() / 10) %")
         #expect(scanner.statistics.units.allSatisfy { $0.errors == 0 })
         // A machine that builds beside this may be late, never early.
         #expect(measured > predicted * 0.8 && measured < predicted * 3)

@@ -173,6 +173,8 @@ struct TCPConnectionTests {
             let transaction = (UInt16(sent[0]) << 8 | UInt16(sent[1])) &- 0x9E37
             var old = rightAnswers(sent)[0]
             (old[0], old[1]) = (UInt8(transaction >> 8), UInt8(transaction & 0xFF))
+            // An exception is the shortest: the least is left of it.
+            if length % 2 == 0 { old = Array(old[..<4]) + [0, 3, 9, 0x83, 2] }
             return [Array(rightAnswers(sent)[0].prefix(length)), old]
         }
         var connection = try open(stream)
@@ -185,7 +187,9 @@ struct TCPConnectionTests {
     func garbage(seed: UInt64) throws {
         let stream = CannedStream { _, _ in
             var random = SeededGenerator(seed: seed)
-            return [(0..<Int.random(in: 7...6000, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }]
+            return [
+                (0..<Int.random(in: 7...6000, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }
+            ]
         }
         var connection = try open(stream)
         #expect(throws: ModbusError.self) { try collect(&connection, 1) }
@@ -217,7 +221,8 @@ struct TCPConnectionTests {
             var pieces = rightAnswers(sent)
             for index in pieces.indices {
                 switch Int.random(in: 0..<8, using: &random) {
-                case 0: pieces[index][Int.random(in: 0..<9, using: &random)] ^= UInt8.random(in: 1...255, using: &random)
+                case 0:
+                    pieces[index][Int.random(in: 0..<9, using: &random)] ^= UInt8.random(in: 1...255, using: &random)
                 case 1: pieces[index] += pieces[index]
                 case 2: pieces[index].removeLast(Int.random(in: 1...13, using: &random))
                 case 3: pieces[index] = []

@@ -59,6 +59,9 @@ package struct DecodeDetective: Sendable {
         (.bcd32, 5.5), (.f16, 6),
     ]
 
+    /// Manuals that count from 1 are many, those that are one short are few.
+    static func penalty(ofOffset offset: Int) -> Double { offset == 0 ? 0 : offset < 0 ? 1.6 : 2.6 }
+
     static func penalty(of order: WordOrder) -> Double {
         switch order {
         case .abcd: 0
@@ -96,7 +99,7 @@ package struct DecodeDetective: Sendable {
                         let isOdd = type.isReal && scale != 1 && scale != 0.001 && scale != 1000
                         let distance = (value - expected.value).magnitude / expected.tolerance
                         let penalty =
-                            (offset == 0 ? 0 : 2.2) + typePenalty + Self.penalty(of: order) + scalePenalty
+                            Self.penalty(ofOffset: offset) + typePenalty + Self.penalty(of: order) + scalePenalty
                             + (isOdd ? 4 : 0) + distance * 0.4
                         found.append(
                             DecodeCandidate(

@@ -80,6 +80,9 @@ package enum DecodeTable {
         if candidates.count > most { lines.append("  and \(candidates.count - most) less likely ones (--all)") }
         let used = Set(candidates.prefix(most).map(\.address)).sorted { $0.address < $1.address }
         lines += ["", "addresses as they are written:"] + used.map { "  \($0.notations)" }
+        if candidates.count > 1 {
+            lines += ["", "Several fit: ask again when the value has changed, and keep what fits both times."]
+        }
         return lines
     }
 }

@@ -113,8 +113,8 @@ package struct ImportedProfile: Sendable {
             "# A draft made by 'lineside import' from \(source.printable). Check it against the manual and the device"
         ]
         lines.append("# ('lineside poll', 'lineside decode --expect'); then set 'evidence'. What was guessed:")
-        lines += guesses.map { "#   - \($0.printable)" }
-        if !leftOut.isEmpty { lines += ["# Left out:"] + leftOut.map { "#   - \($0.printable)" } }
+        lines += guesses.flatMap { $0.wrapped("#   - ", "#     ") }
+        if !leftOut.isEmpty { lines += ["# Left out:"] + leftOut.flatMap { $0.wrapped("#   - ", "#     ") } }
         lines += ["kind: DeviceProfile", "id: \(id)", "version: 1.0.0"]
         if !vendor.isEmpty { lines.append("vendor: \(vendor.quoted)") }
         if !model.isEmpty { lines.append("model: \(model.quoted)") }
@@ -123,7 +123,7 @@ package struct ImportedProfile: Sendable {
         lines.append("tags:")
         let width = min(32, tags.map(\.name.utf8.count).max() ?? 0)
         for tag in tags {
-            if !tag.notes.isEmpty { lines.append("  # \(tag.notes.joined(separator: "; ").printable)") }
+            if !tag.notes.isEmpty { lines += tag.notes.joined(separator: "; ").wrapped("  # ", "  # ") }
             let space = String(repeating: " ", count: max(1, width + 1 - tag.name.utf8.count))
             lines.append("  \(tag.name):\(space)\(tag.line)")
         }

@@ -110,16 +110,18 @@ extension Double {
 
 extension String {
     /// One line without control characters, at most 120 long: a device, or a file, must not steer a terminal.
-    package var printable: String {
+    package var printable: String { printable(upTo: 120) }
+
+    func printable(upTo most: Int) -> String {
         var text = ""
-        for scalar in unicodeScalars.prefix(120) {
+        for scalar in unicodeScalars.prefix(most) {
             switch scalar.properties.generalCategory {
             case .control, .format, .surrogate, .privateUse, .unassigned, .lineSeparator, .paragraphSeparator:
                 text += " "
             default: text.unicodeScalars.append(scalar)
             }
         }
-        if unicodeScalars.count > 120 { text += "…" }
+        if unicodeScalars.count > most { text += "…" }
         while text.last == " " { text.removeLast() }
         return String(text.drop { $0 == " " })
     }
@@ -150,5 +152,20 @@ extension String {
         }
         while text.last == "_" { text.removeLast() }
         return text.isEmpty ? fallback : text
+    }
+
+    /// Lines of a comment, broken at blanks.
+    func wrapped(_ first: String, _ others: String, width: Int = 116) -> [String] {
+        var lines = [first]
+        for word in printable(upTo: 2000).split(separator: " ") {
+            let last = lines[lines.count - 1]
+            let isFresh = last == first || last == others
+            if !isFresh && last.count + 1 + word.count > width {
+                lines.append(others + word)
+            } else {
+                lines[lines.count - 1] = isFresh ? last + word : "\(last) \(word)"
+            }
+        }
+        return lines
     }
 }

@@ -34,7 +34,7 @@ package struct PollRound {
         line("\(unit.name): \(endpoint), unit \(unit.unitID)")
         defer { client.close() }
         for scan in unit.scans where !stop.raised {
-            let plan = ReadPlan(tags: scan.tags, limits: unit.limits, cost: endpoint.cost)
+            let plan = ReadPlan(tags: scan.tags, limits: unit.limits, cost: endpoint.cost(for: unit.limits))
             for (index, request) in plan.requests.enumerated() where !stop.raised {
                 let rhythm = scan.isOnConnect ? "on connect" : "every \(Self.spelled(scan.period))"
                 line("")

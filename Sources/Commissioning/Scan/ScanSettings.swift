@@ -60,7 +60,7 @@ package struct FoundUnit: Equatable, Sendable {
             identification[5] ?? identification[4] ?? identification[1]
                 ?? sunSpec?.model,
         ].compactMap { $0 }.filter { !$0.isEmpty }
-        return parts.joined(separator: " ")
+        return parts.joined(separator: " ").printable
     }
 
     /// True when two units can be told apart by nothing that they say.

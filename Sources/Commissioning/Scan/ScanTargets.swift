@@ -42,7 +42,7 @@ package enum ScanTargets {
             bounds = single...single
         } else {
             let (host, port) = try EndpointNotation.hostAndPort(text[...])
-            guard !host.utf8.allSatisfy({ (48...57).contains($0) || $0 == 46 }) else {
+            guard !host.utf8.allSatisfy({ (48...57).contains($0) || [45, 46].contains($0) }) else {
                 throw NotationError("'\(text.printable)' is not an IPv4 address")
             }
             return [.tcp(host: host, port: port)]

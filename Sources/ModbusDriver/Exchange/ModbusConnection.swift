@@ -254,13 +254,15 @@ package struct ModbusConnection<Stream: FieldStream>: Sendable {
     }
 
     /// Whether `bytes` can stand behind an answer. A device that stops in the middle of one and goes on with another makes
-    /// a frame of two halves; what is left of the second then shows it.
+    /// a frame of two halves; what is left of the second then shows it, as soon as it is two bytes.
     private func mayFollow(_ bytes: Span<UInt8>) -> Bool {
-        switch TCPFrame.header(bytes) {
-        case .incomplete: true
-        case .failed: false
-        case .frame(let transaction, _, let total): isLate(transaction, total) || position(of: transaction) != nil
-        }
+        guard bytes.count >= 2 else { return true }
+        let transaction = UInt16(bytes[0]) << 8 | UInt16(bytes[1])
+        let isOurs =
+            flying.contains { $0.transaction == transaction }
+            || recent.prefix(recentCount).contains { $0.transaction == transaction }
+        // Protocol, and a length below 256.
+        return isOurs && (2..<min(bytes.count, 5)).allSatisfy { bytes[$0] == 0 }
     }
 
     private mutating func rtuAnswer(_ seen: inout ModbusError.Malformation?) throws(ModbusError) -> Answer? {

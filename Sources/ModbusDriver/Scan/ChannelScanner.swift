@@ -52,8 +52,8 @@ package struct ChannelScanner<Stream: FieldStream, Clock: GatewayClock>: Sendabl
             stream: stream, framing: plan.endpoint.framing, frameGap: plan.endpoint.frameGap)
         let now = clock.monotonic()
         statistics = ChannelStatistics(plan: plan, now: now)
-        let cost = plan.endpoint.cost
-        for (index, unit) in plan.units.enumerated() {
+                for (index, unit) in plan.units.enumerated() {
+            let cost = plan.endpoint.cost(for: unit.limits)
             let known = knowledge[unit.device] ?? UnitKnowledge()
             units.append(UnitState(knowledge: known, cost: cost, now: now.nanoseconds))
             for scan in unit.scans {
@@ -164,8 +164,9 @@ package struct ChannelScanner<Stream: FieldStream, Clock: GatewayClock>: Sendabl
         let missed = scans[index].grid.finish(at: ended.nanoseconds)
         statistics.units[unitIndex].overruns += missed
         for request in scans[index].plan.refused where !scans[index].cycle.contains(request) {
-            scans[index].add(request, failedWith: .badConfigurationError, at: clock.wall(), to: &batches[index])
+            fail(request, of: index, with: .badConfigurationError)
         }
+        for request in scans[index].plan.unreadable { fail(request, of: index, with: .badConfigurationError) }
         scans[index].learner.cycleEnded()
         if scans[index].learner.hasLearned { learn(from: index) }
         if ended.nanoseconds &- units[unitIndex].lastCostReview >= Self.costReview.nanoseconds {

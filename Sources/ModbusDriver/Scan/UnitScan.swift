@@ -61,35 +61,36 @@ struct UnitScan: Sendable {
     mutating func add(_ request: ReadRequest, data: RawSpan, at timestamp: Timestamp, to batch: inout ReadingBatch) {
         let isBits = request.table.isBits
         let base = Int(request.address)
+        // Spans: the checks that nobody else holds the arrays are made once, not with each value.
+        let held = plan.fields
+        let fields = held.span
+        var normalisers = normalisers.mutableSpan
         for index in request.fields {
-            let field = plan.fields[index]
+            let field = fields[index]
             let position = Int(field.position)
+            var bad = Quality.badDecodingError
             if field.type.isText {
                 if let text = field.text(in: data, from: base) {
                     normalisers[position].text(text[...], tag: field.tag, at: timestamp, into: &batch)
-                } else if let reading = normalisers[position].unreadable(
-                    .badDecodingError, tag: field.tag, at: timestamp)
-                {
-                    batch.readings.append(reading)
-                }
-                continue
-            }
-            var exponent = 0
-            if field.exponentAddress >= 0 {
-                guard let found = field.exponent(in: data, from: base) else {
-                    add(field, .badSensorFailure, at: timestamp, to: &batch)
                     continue
                 }
-                exponent = found
+            } else if field.exponentAddress < 0 {
+                if let raw = field.number(in: data, from: base, bits: isBits) {
+                    if let reading = normalisers[position].reading(raw, tag: field.tag, at: timestamp) {
+                        batch.readings.append(reading)
+                    }
+                    continue
+                }
+            } else if let exponent = field.exponent(in: data, from: base) {
+                if let raw = field.number(in: data, from: base, bits: isBits) {
+                    let reading = normalisers[position].reading(raw, exponent: exponent, tag: field.tag, at: timestamp)
+                    if let reading { batch.readings.append(reading) }
+                    continue
+                }
+            } else {
+                bad = .badSensorFailure
             }
-            guard let raw = field.number(in: data, from: base, bits: isBits) else {
-                add(field, .badDecodingError, at: timestamp, to: &batch)
-                continue
-            }
-            let reading =
-                field.exponentAddress < 0
-                ? normalisers[position].reading(raw, tag: field.tag, at: timestamp)
-                : normalisers[position].reading(raw, exponent: exponent, tag: field.tag, at: timestamp)
+            let reading = normalisers[position].unreadable(bad, tag: field.tag, at: timestamp)
             if let reading { batch.readings.append(reading) }
         }
     }

@@ -1,0 +1,25 @@
+// The entry of libFuzzer: bytes go to the parser that LINESIDE_FUZZ_TARGET names (scripts/fuzz).
+
+internal import Glibc
+
+/// What is fuzzed. Each parser meets bytes of strangers: of devices, of brokers, of whoever writes profiles.
+private enum Target: String {
+    case replies, payloads, profiles
+}
+
+private let target: Target = {
+    let name = unsafe getenv("LINESIDE_FUZZ_TARGET").map { unsafe String(cString: $0) } ?? "replies"
+    guard let target = Target(rawValue: name) else { preconditionFailure("BUG: no fuzz target '\(name)'") }
+    return target
+}()
+
+@_cdecl("LLVMFuzzerTestOneInput")
+public func fuzz(_ bytes: UnsafePointer<UInt8>, _ count: Int) -> CInt {
+    let input = unsafe Array(UnsafeBufferPointer(start: bytes, count: count))
+    switch target {
+    case .replies: ReplyFuzz.run(input)
+    case .payloads: PayloadFuzz.run(input)
+    case .profiles: ProfileFuzz.run(input)
+    }
+    return 0
+}
