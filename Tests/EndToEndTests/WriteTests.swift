@@ -175,7 +175,8 @@ extension EndToEnd {
             // Writes go away with a reload, and come back with the next.
             try plant.write(site(writes: false), to: "site.yaml")
             running.gateway.kill(SIGHUP)
-            #expect(await eventually(within: 20) { (try? await post("set_point", "22"))?.json["code"] as? String == "off" })
+            #expect(
+                await eventually(within: 20) { (try? await post("set_point", "22"))?.json["code"] as? String == "off" })
             try plant.write(site(writes: true), to: "site.yaml")
             running.gateway.kill(SIGHUP)
             #expect(await eventually(within: 20) { (try? await post("set_point", "22").status) == 200 })

@@ -130,7 +130,8 @@ private let secret = Secret("a-token-of-more-than-sixteen-bytes")
         service.apply(plan)
         let answers = Mutex<[String: Int]>([:])
         for number in 0..<2000 {
-            service.request(WriteRequest(id: "\(number)", tag: "a", value: .integer(1), who: "x", door: .mqtt)) { answer in
+            service.request(WriteRequest(id: "\(number)", tag: "a", value: .integer(1), who: "x", door: .mqtt)) {
+                answer in
                 answers.withLock { $0[answer.word, default: 0] += 1 }
             }
         }

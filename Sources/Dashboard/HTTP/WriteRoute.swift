@@ -38,7 +38,9 @@ struct WriteRoute {
     private func body(of request: Request) async throws(Refusal) -> [UInt8] {
         let tooLarge = Refusal(
             status: .contentTooLarge, message: "a request to write has at most \(Limits.writeRequestBytes) bytes")
-        if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > Limits.writeRequestBytes { throw tooLarge }
+        if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > Limits.writeRequestBytes {
+            throw tooLarge
+        }
         do {
             let buffer = try await request.body.collect(upTo: Limits.writeRequestBytes)
             return Array(buffer.readableBytesView)
