@@ -11,27 +11,13 @@ let strict: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
-/// For modules whose small functions are called for each reading. Swift 6.3 inlines nothing of `package` access across
-/// modules, `@inlinable` or not, unless it is told so in this way (measured: Benchmarks/README.md). Only modules without
-/// dependencies from elsewhere can be built like this.
-let inlined: [SwiftSetting] = [
-    .unsafeFlags(
-        [
-            "-enable-library-evolution", "-Xfrontend", "-package-cmo", "-Xfrontend", "-allow-non-resilient-access",
-            "-no-emit-module-separately-wmo",
-        ],
-        .when(configuration: .release))
-]
-
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 
 /// A target of ours, with the settings that all of them share.
-func ours(
-    _ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = [], settings: [SwiftSetting] = []
-) -> Target {
-    .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: strict + settings)
+func ours(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = []) -> Target {
+    .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: strict)
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []) -> Target {
@@ -57,14 +43,14 @@ let package = Package(
     ],
     targets: [
         // Foundations: the words, and what we need of Linux and of the C libraries.
-        ours("GatewayModel", settings: inlined),
+        ours("GatewayModel"),
         .target(name: "CPlatform"),
-        ours("GatewayPlatform", ["GatewayModel", "CPlatform"], settings: inlined),
+        ours("GatewayPlatform", ["GatewayModel", "CPlatform"]),
         .systemLibrary(name: "CModbus", pkgConfig: "libmodbus", providers: [.apt(["libmodbus-dev"])]),
         .systemLibrary(name: "CMosquitto", pkgConfig: "libmosquitto", providers: [.apt(["libmosquitto-dev"])]),
 
         // Field: registers and topics become readings.
-        ours("Acquisition", ["GatewayModel"], settings: inlined),
+        ours("Acquisition", ["GatewayModel"]),
         ours("ModbusDriver", ["GatewayModel", "GatewayPlatform", "Acquisition", "CModbus", logging]),
         ours("MQTTLink", ["GatewayModel", "GatewayPlatform", "CMosquitto", logging]),
         ours("MQTTDriver", ["GatewayModel", "GatewayPlatform", "Acquisition", "MQTTLink", logging]),

@@ -47,7 +47,7 @@ final class WriteSide: Sendable {
     }
 
     /// Nothing is written until the next `apply`: the field side is being rebuilt, and ids change their meaning.
-    func suspend() { service.apply(nil) }
+    func suspend() { service.suspend() }
 
     func stop() {
         commands?.stop()

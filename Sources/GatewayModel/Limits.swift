@@ -22,6 +22,8 @@ package enum Limits {
     /// Descriptors of the process. libmodbus puts its socket into an fd_set of 1,024 bits and corrupts memory beyond
     /// (fixed only in 3.1.12), so the process never gets one that high: opening fails with a clear error instead.
     package static let descriptors = 1000
+    /// Bytes of one request to write, over HTTP and MQTT; it takes about 300. Longer ones are refused.
+    package static let writeRequestBytes = 4096
     /// Open HTTP connections; further ones wait in the kernel's queue.
     package static let httpConnections = 128
     /// One log line per source and this long for errors that can repeat with every message.

@@ -34,11 +34,13 @@ private let path = "/api/v1/writes"
     /// Headers, body, status.
     static let rows: [([String], String, Int)] = [
         ([json, right], #"{"tag":"a","value":1}"#, 200), ([json], "{}", 401),
-        ([json, "Authorization: Bearer wrong"], "{}", 401), ([json, right, "Origin: http://localhost:8080"], "{}", 200),
+        ([json, "Authorization: Bearer wrong"], "{}", 401),
+        ([json, right, "Origin: http://localhost:8080"], "{}", 200),
         ([json, right, "Origin: http://127.0.0.1"], "{}", 200), ([json, right, "Origin: null"], "{}", 403),
         ([json, right, "Origin: http://evil.example"], "{}", 403),
         ([json, right, "Origin: http://localhost.evil.example"], "{}", 403),
-        ([json, right, "Sec-Fetch-Site: cross-site"], "{}", 403), ([json, right, "Sec-Fetch-Site: same-origin"], "{}", 200),
+        ([json, right, "Sec-Fetch-Site: cross-site"], "{}", 403),
+        ([json, right, "Sec-Fetch-Site: same-origin"], "{}", 200),
         ([json, right, "Sec-Fetch-Site: same-site"], "{}", 403),
         (["Content-Type: application/json; charset=utf-8", right], "{}", 200),
         (["Content-Type: text/plain", right], "{}", 415), ([right], "{}", 415),

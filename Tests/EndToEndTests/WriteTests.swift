@@ -42,6 +42,11 @@ extension EndToEnd {
         init() throws {
             plant = try Plant()
             try plant.write(profile, to: "profiles/drive.yaml")
+            for (name, secret) in [("token", token), ("key", key)] {
+                try plant.write(secret, to: name)
+                try FileManager.default.setAttributes(
+                    [.posixPermissions: 0o600], ofItemAtPath: plant.folder.appending(path: name).path())
+            }
             try plant.write(site(writes: true), to: "site.yaml")
         }
 
@@ -49,11 +54,11 @@ extension EndToEnd {
             let section = """
                 writes:
                   allow: ["\(drive)/**"]
-                  http: { token: { env: WRITE_TOKEN } }
+                  http: { token: { file: \(plant.folder.path())/token } }
                   mqtt:
                     broker: "mqtt://127.0.0.1:\(plant.brokerPort)"
                     topic: "plant/commands"
-                    senders: { scada: { key: { env: SCADA_KEY } } }
+                    senders: { scada: { key: { file: \(plant.folder.path())/key } } }
                 """
             return """
                 kind: Site
@@ -62,7 +67,7 @@ extension EndToEnd {
                   net-1: { tcp: { host: 127.0.0.1, port: \(devicePort) } }
                 devices:
                   \(drive): { profile: test-drive@1, channel: net-1, unit: 1 }
-                store: { path: \(plant.folder.path())/store, disk: 64MB }
+                store: { directory: \(plant.folder.path())/store, disk: 64MB }
                 http: { listen: "127.0.0.1:\(plant.httpPort)" }
                 \(writes ? section : "")
                 """
@@ -71,7 +76,7 @@ extension EndToEnd {
         private func start() async throws -> (broker: Child, devices: Child, gateway: Child) {
             let broker = try await plant.startBroker()
             let devices = try await plant.startSimulation(ports: [devicePort])
-            let gateway = try await plant.startGateway(environment: ["WRITE_TOKEN": token, "SCADA_KEY": key])
+            let gateway = try await plant.startGateway()
             #expect(await eventually(within: 30) { await present("set_point") == "20" })
             return (broker, devices, gateway)
         }
@@ -170,7 +175,8 @@ extension EndToEnd {
             // Writes go away with a reload, and come back with the next.
             try plant.write(site(writes: false), to: "site.yaml")
             running.gateway.kill(SIGHUP)
-            #expect(await eventually(within: 20) { (try? await post("set_point", "22"))?.json["code"] as? String == "off" })
+            #expect(
+                await eventually(within: 20) { (try? await post("set_point", "22"))?.json["code"] as? String == "off" })
             try plant.write(site(writes: true), to: "site.yaml")
             running.gateway.kill(SIGHUP)
             #expect(await eventually(within: 20) { (try? await post("set_point", "22").status) == 200 })
@@ -238,7 +244,7 @@ extension EndToEnd {
             #expect(await eventually(within: 20) { subscriber.output.contains(#""id":"kept""#) })
             running.gateway.kill(SIGKILL)
             _ = await running.gateway.exitCode(within: 20)
-            let next = try await plant.startGateway(environment: ["WRITE_TOKEN": token, "SCADA_KEY": key])
+            let next = try await plant.startGateway()
             #expect(await eventually(within: 20) { await plant.get("/metrics").contains("\"retained\"") })
             next.kill(SIGTERM)
             #expect(await next.exitCode(within: 20) == 0)

@@ -181,7 +181,7 @@ struct LiveChannelTests {
         let server = RawServer { client in shutdown(client, Int32(SHUT_RDWR)) }
         let (channel, collector) = channel(port: server.port, tags: [tagPlan(0, .holdingRegister, 0)])
         channel.start()
-        #expect(await eventually { collector.readings.first?.quality == .badConnectionClosed })
+        #expect(await eventually { collector.readings.contains { $0.quality == .badConnectionClosed } })
         channel.requestStop()
         channel.join()
         server.stop()

@@ -161,7 +161,7 @@ extension Result where Success == PermittedWrite, Failure == WriteRefusal {
             .expired, .tooFarAhead, .replayed, .notAllowed, .wrongType(.real), .outsideRange(0...1),
             .offStep(1, from: 0),
             .notRepresentable("x"), .tooMany, .tooSoon(.seconds(1)), .dailyLimit(1), .busy, .noPresentValue,
-            .changeTooLarge(1, from: 0), .auditFailed, .channelBusy, .tooLate, .stopping, .noMaskWrite,
+            .changeTooLarge(1, from: 0), .auditFailed, .channelBusy, .tooLate, .reloading, .stopping, .noMaskWrite,
         ]
         #expect(Set(all.map(\.code)).count == all.count)
         #expect(all.allSatisfy { !$0.description.isEmpty && (400...503).contains($0.status) })

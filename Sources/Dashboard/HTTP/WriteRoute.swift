@@ -9,8 +9,6 @@ internal import NIOCore
 /// browser names the page's origin, it must be one of our names.
 struct WriteRoute {
     static let path = "/api/v1/writes"
-    /// Bytes of a body. A request takes about 100.
-    static let bodyBytes = 4096
 
     let source: DashboardSource
     let hosts: HostCheck
@@ -39,10 +37,12 @@ struct WriteRoute {
 
     private func body(of request: Request) async throws(Refusal) -> [UInt8] {
         let tooLarge = Refusal(
-            status: .contentTooLarge, message: "a request to write has at most \(Self.bodyBytes) bytes")
-        if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > Self.bodyBytes { throw tooLarge }
+            status: .contentTooLarge, message: "a request to write has at most \(Limits.writeRequestBytes) bytes")
+        if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > Limits.writeRequestBytes {
+            throw tooLarge
+        }
         do {
-            let buffer = try await request.body.collect(upTo: Self.bodyBytes)
+            let buffer = try await request.body.collect(upTo: Limits.writeRequestBytes)
             return Array(buffer.readableBytesView)
         } catch {
             throw tooLarge

@@ -21,7 +21,8 @@ package struct ModbusClient: Sendable {
 
     package init(endpoint: ModbusEndpoint) {
         self.endpoint = endpoint
-        connection = ModbusConnection(stream: EndpointStream(endpoint), framing: endpoint.framing)
+        connection = ModbusConnection(
+            stream: EndpointStream(endpoint), framing: endpoint.framing, frameGap: endpoint.frameGap)
     }
 
     package mutating func open(timeout: Duration) throws(ModbusError) {
@@ -41,6 +42,7 @@ package struct ModbusClient: Sendable {
         if doubted == unit { connection.settle(quiet: timeout, now: clock.monotonic()) }
         let sent = clock.monotonic()
         defer {
+            connection.noteEnd(clock.monotonic())
             trace = Trace(
                 sent: connection.request, received: connection.answer,
                 roundTrip: clock.monotonic().duration(since: sent))

@@ -24,8 +24,8 @@ package struct CommandMessage: Equatable, Sendable {
 
     /// - Throws: `.malformed`.
     package init(_ payload: [UInt8]) throws(WriteRefusal) {
-        guard payload.count <= WriteLimit.requestBytes else {
-            throw .malformed("a command is at most \(WriteLimit.requestBytes) bytes long")
+        guard payload.count <= Limits.writeRequestBytes else {
+            throw .malformed("a command is at most \(Limits.writeRequestBytes) bytes long")
         }
         do throws(FlatJSONError) {
             let members = try FlatJSON.members(of: payload)

@@ -62,8 +62,8 @@ extension WriteService {
 extension WriteRequest {
     /// `{"tag": "…", "value": 21.5, "reason": "…", "id": "…"}`; the last two may be missing.
     init(httpBody body: [UInt8]) throws(WriteRefusal) {
-        guard body.count <= WriteLimit.requestBytes else {
-            throw .malformed("a request is at most \(WriteLimit.requestBytes) bytes long")
+        guard body.count <= Limits.writeRequestBytes else {
+            throw .malformed("a request is at most \(Limits.writeRequestBytes) bytes long")
         }
         do throws(FlatJSONError) {
             let members = try FlatJSON.members(of: body)

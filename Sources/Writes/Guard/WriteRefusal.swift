@@ -32,6 +32,7 @@ package enum WriteRefusal: Error, Equatable, Sendable {
     case auditFailed
     case channelBusy
     case tooLate
+    case reloading
     case stopping
     case noMaskWrite
 
@@ -63,6 +64,7 @@ package enum WriteRefusal: Error, Equatable, Sendable {
         case .auditFailed: "audit_failed"
         case .channelBusy: "channel_busy"
         case .tooLate: "too_late"
+        case .reloading: "reloading"
         case .stopping: "stopping"
         case .noMaskWrite: "no_mask_write"
         }
@@ -78,7 +80,7 @@ package enum WriteRefusal: Error, Equatable, Sendable {
         case .expired, .tooFarAhead, .replayed, .tooMany, .tooSoon, .dailyLimit, .busy, .noPresentValue,
             .changeTooLarge, .noMaskWrite:
             409
-        case .auditFailed, .channelBusy, .tooLate, .stopping: 503
+        case .auditFailed, .channelBusy, .tooLate, .reloading, .stopping: 503
         }
     }
 }
@@ -115,6 +117,7 @@ extension WriteRefusal: CustomStringConvertible {
         case .auditFailed: "the audit trail cannot be written, so nothing else is written either"
         case .channelBusy: "too much waits for this device already"
         case .tooLate: "the device was not reached in time; nothing was sent"
+        case .reloading: "the configuration is being changed; ask again"
         case .stopping: "the gateway is stopping"
         case .noMaskWrite:
             "the device cannot change single bits (function 22); to read, change and write back could undo what"
@@ -139,10 +142,10 @@ package enum WriteLimit {
     package static let deadline = Duration.seconds(5)
     /// When nobody has said how a write ended, it counts as failed.
     package static let patience = Duration.seconds(20)
+    /// How long a stop waits for writes that are under way.
+    package static let farewell = Duration.seconds(2)
     /// Requests under way; past it they are refused.
     package static let pending = 64
-    /// Bytes of one request of either door.
-    package static let requestBytes = 4096
     /// Characters of each text that a request brings; longer ones are refused.
     package static let textBytes = 200
 }

@@ -10,6 +10,8 @@ internal import Synchronization
 package final class WriteService: Sendable {
     private enum Work: Sendable {
         case apply(WritePolicyPlan?, Mailbox<Bool>)
+        case suspend(Mailbox<Bool>)
+        case stop
         case request(WriteRequest, WriteSession.Reply)
         case anonymous(WriteRefusal, WriteDoor, claimed: String)
         case ended(UInt64, Result<[[UInt8]], ModbusJob.Failure>)
@@ -74,8 +76,18 @@ package final class WriteService: Sendable {
             shared.withLock { ($0.isRunning, $0.lastProgress) = (true, clock.monotonic()) }
             thread.withLock { $0 = DedicatedThread(name: "writes") { [self] in run() } }
         }
+        waitForThread { .apply(plan, $0) }
+    }
+
+    /// Nothing goes out any more until the next `apply`; returns when that is so. Blocks.
+    package func suspend() {
+        guard shared.withLock({ $0.isRunning }) else { return }
+        waitForThread { .suspend($0) }
+    }
+
+    private func waitForThread(_ work: (Mailbox<Bool>) -> Work) {
         let done = Mailbox<Bool>(capacity: 1)
-        guard mailbox.put(.apply(plan, done)) else { return }
+        guard mailbox.put(work(done)) else { return }
         var taken: [Bool] = []
         _ = done.takeAll(into: &taken, timeout: .seconds(10))
     }
@@ -112,39 +124,63 @@ package final class WriteService: Sendable {
     var token: TokenCheck? { shared.withLock { $0.token } }
     var isOn: Bool { shared.withLock { $0.statistics.isOn } }
 
-    /// Takes nothing more, answers what is under way, and ends.
+    /// Takes nothing more, waits a little for what is under way, answers it, and ends.
     package func stop() {
         shared.withLock { ($0.isRunning, $0.isStopped) = (false, true) }
-        mailbox.close()
+        mailbox.put(.stop)
         thread.withLock { $0 }?.join()
     }
 
     private func run() {
         var session = makeSession(self)
         var works: [Work] = []
-        while !mailbox.isFinished {
-            _ = mailbox.takeAll(into: &works, timeout: .seconds(1))
+        /// Set by `stop`.
+        var end: MonotonicTime?
+        while true {
+            let now = clock.monotonic()
+            if let end, session.isIdle || now >= end { break }
+            _ = mailbox.takeAll(into: &works, timeout: end?.duration(since: now) ?? .seconds(1))
             for work in works {
-                switch work {
-                case .apply(let plan, let done):
-                    session.apply(plan)
-                    shared.withLock { $0.statistics.isOn = plan != nil }
-                    done.put(true)
-                case .request(let request, let reply):
-                    session.handle(request, reply: reply)
-                    shared.withLock { $0.waiting -= 1 }
-                case .anonymous(let refusal, let door, let claimed):
-                    session.refuse(anonymous: refusal, door: door, claimed: claimed)
-                    shared.withLock { $0.waiting -= 1 }
-                case .ended(let number, let result): session.finish(number, result)
+                if case .stop = work {
+                    end = now.advanced(by: WriteLimit.farewell)
+                } else {
+                    perform(work, &session)
                 }
             }
             session.tick()
-            let (statistics, now) = (session.statistics, clock.monotonic())
-            shared.withLock { ($0.statistics, $0.lastProgress) = (statistics, now) }
+            publish(session)
         }
+        mailbox.close()
+        // What came in at the last moment is answered too.
+        _ = mailbox.takeAll(into: &works, timeout: .zero)
+        session.close(.stopping)
+        for work in works { perform(work, &session) }
         session.stop()
-        let statistics = session.statistics
-        shared.withLock { $0.statistics = statistics }
+        publish(session)
+    }
+
+    private func perform(_ work: Work, _ session: inout WriteSession) {
+        switch work {
+        case .apply(let plan, let done):
+            session.apply(plan)
+            publish(session)
+            done.put(true)
+        case .suspend(let done):
+            session.close(.reloading)
+            done.put(true)
+        case .stop: break
+        case .request(let request, let reply):
+            session.handle(request, reply: reply)
+            shared.withLock { $0.waiting -= 1 }
+        case .anonymous(let refusal, let door, let claimed):
+            session.refuse(anonymous: refusal, door: door, claimed: claimed)
+            shared.withLock { $0.waiting -= 1 }
+        case .ended(let number, let result): session.finish(number, result)
+        }
+    }
+
+    private func publish(_ session: WriteSession) {
+        let (statistics, now) = (session.statistics, clock.monotonic())
+        shared.withLock { ($0.statistics, $0.lastProgress) = (statistics, now) }
     }
 }

@@ -37,6 +37,8 @@ package struct WriteSession: Sendable {
     private var pending: [UInt64: Pending] = [:]
     private var lastNumber: UInt64 = 0
     private var isOn = false
+    /// Why nothing is taken for now.
+    private var closed: WriteRefusal?
     private var hasRestored = false
     package private(set) var statistics = WriteStatistics()
 
@@ -58,10 +60,16 @@ package struct WriteSession: Sendable {
     /// Nil: nothing may be written any more. What is under way goes on.
     package mutating func apply(_ plan: WritePolicyPlan?) {
         isOn = plan != nil
+        closed = nil
         rules.adopt(plan?.tags ?? [])
         if isOn { openAudit() }
         publish()
     }
+
+    /// Takes nothing until the next `apply`.
+    package mutating func close(_ reason: WriteRefusal) { closed = reason }
+
+    package var isIdle: Bool { pending.isEmpty }
 
     package mutating func handle(_ request: WriteRequest, reply: @escaping Reply) {
         let now = clock.monotonic()
@@ -74,6 +82,7 @@ package struct WriteSession: Sendable {
         }
         if let replay { return refuse(request, replay, reply) }
         guard isOn else { return refuse(request, .off, reply) }
+        if let closed { return refuse(request, closed, reply) }
         guard pending.count < WriteLimit.pending else { return refuse(request, .channelBusy, reply) }
         guard audit.isWritable else { return refuse(request, .auditFailed, reply) }
         switch rules.judge(request.tag, request.value, present: present, now: now) {
@@ -154,7 +163,7 @@ package struct WriteSession: Sendable {
         publish()
     }
 
-    /// Nothing more is taken. What is under way ends as it ends, unheard.
+    /// Nothing more is taken. What is still under way ends as it ends, unheard.
     package mutating func stop() {
         for number in pending.keys.sorted() {
             end(number, .failed("the gateway stopped meanwhile; whether the device has the value is not known"))

@@ -1,0 +1,143 @@
+// The service with its thread: life, doors, and what happens when it ends in the middle.
+
+import Foundation
+import GatewayModel
+import GatewayPlatform
+import ModbusDriver
+import Simulation
+import Synchronization
+import Testing
+
+@testable import Writes
+
+/// A channel that keeps its jobs until it is told how they end.
+private final class Channel: Sendable {
+    let jobs = Mutex<[ModbusJob]>([])
+    let isPrompt: Bool
+    init(isPrompt: Bool = true) { self.isPrompt = isPrompt }
+
+    @Sendable func submit(_ channel: String, _ job: ModbusJob) -> Bool {
+        guard isPrompt else {
+            jobs.withLock { $0.append(job) }
+            return true
+        }
+        guard case .writeRegister(_, let register) = job.operations[0] else { return false }
+        job.completion(.success([[6, 0, 0, 0, 0], [3, 2, UInt8(register >> 8), UInt8(register & 0xFF)]]))
+        return true
+    }
+}
+
+private let secret = Secret("a-token-of-more-than-sixteen-bytes")
+
+@Suite("Write service") struct WriteServiceTests {
+    private func service(_ channel: Channel, disk: SimulatedDisk = SimulatedDisk()) -> WriteService {
+        WriteService(disk: disk, logger: quiet(), present: { _ in nil }, submit: channel.submit)
+    }
+
+    private let plan = WritePolicyPlan(tags: [tag("a", .init(range: 0...100))], httpToken: secret)
+    private let body = Array(#"{"tag":"a","value":21,"reason":"test"}"#.utf8)
+
+    @Test("Without a policy there is no thread, no file, and every request is turned down")
+    func off() async {
+        let disk = SimulatedDisk()
+        let service = service(Channel(), disk: disk)
+        service.apply(nil)
+        #expect(service.lastProgress == nil)
+        #expect(await service.respond(authorization: "Bearer \(secret.revealed)", body: body).status == 403)
+        #expect(disk.calls() == 0)
+        service.stop()
+    }
+
+    static let rows: [(String?, String, Int, String?)] = [
+        ("Bearer \(secret.revealed)", #"{"tag":"a","value":21}"#, 200, nil),
+        ("bearer \(secret.revealed)", #"{"tag":"a","value":21}"#, 200, nil),
+        (nil, #"{"tag":"a","value":21}"#, 401, "unauthorised"),
+        ("", #"{"tag":"a","value":21}"#, 401, "unauthorised"),
+        ("Bearer", #"{"tag":"a","value":21}"#, 401, "unauthorised"),
+        ("Bearer ", #"{"tag":"a","value":21}"#, 401, "unauthorised"),
+        ("Bearer \(secret.revealed)x", #"{"tag":"a","value":21}"#, 401, "unauthorised"),
+        ("Bearer \(secret.revealed.dropLast())", #"{"tag":"a","value":21}"#, 401, "unauthorised"),
+        ("Bearer \u{2022}\u{2022}\u{2022}", #"{"tag":"a","value":21}"#, 401, "unauthorised"),
+        ("Basic \(secret.revealed)", #"{"tag":"a","value":21}"#, 401, "unauthorised"),
+        (nil, "not even JSON", 401, "unauthorised"),
+        ("Bearer \(secret.revealed)", "not even JSON", 400, "malformed"),
+        ("Bearer \(secret.revealed)", #"{"tag":"a"}"#, 400, "malformed"),
+        ("Bearer \(secret.revealed)", #"{"tag":"a","value":21,"who":"me"}"#, 400, "malformed"),
+        ("Bearer \(secret.revealed)", #"{"tag":"a","value":101}"#, 422, "outside_range"),
+        ("Bearer \(secret.revealed)", #"{"tag":"b","value":1}"#, 403, "not_allowed"),
+    ]
+
+    @Test("Each token and each body gets its own answer, and no answer repeats a token", arguments: rows)
+    func http(authorization: String?, body: String, status: Int, code: String?) async throws {
+        let service = service(Channel())
+        service.apply(plan)
+        let answer = await service.respond(authorization: authorization, body: Array(body.utf8))
+        let text = String(decoding: answer.body, as: UTF8.self)
+        #expect(answer.status == status, "\(text)")
+        let json = try #require(try JSONSerialization.jsonObject(with: Data(answer.body)) as? [String: Any])
+        #expect(json["code"] as? String == code)
+        #expect(!text.contains(secret.revealed))
+        service.stop()
+        #expect(service.statistics.refused == code.map { [$0: 1] } ?? [:])
+    }
+
+    @Test("A policy without a token closes the door of HTTP")
+    func doorClosed() async {
+        let service = service(Channel())
+        service.apply(WritePolicyPlan(tags: plan.tags))
+        #expect(await service.respond(authorization: "Bearer x", body: body).status == 403)
+        service.stop()
+    }
+
+    @Test("While a reload is under way requests are told to come again, and then go on")
+    func reload() async {
+        let service = service(Channel())
+        service.apply(plan)
+        service.suspend()
+        let authorization = "Bearer \(secret.revealed)"
+        #expect(await service.respond(authorization: authorization, body: body).status == 503)
+        service.apply(plan)
+        #expect(await service.respond(authorization: authorization, body: body).status == 200)
+        service.apply(nil)
+        #expect(await service.respond(authorization: authorization, body: body).status == 403)
+        service.stop()
+    }
+
+    @Test("A stop answers what is under way, whether or not it ends in time", arguments: [true, false])
+    func stop(endsInTime: Bool) async throws {
+        let channel = Channel(isPrompt: false)
+        let disk = SimulatedDisk()
+        let service = service(channel, disk: disk)
+        service.apply(plan)
+        async let answer = service.respond(authorization: "Bearer \(secret.revealed)", body: body)
+        while channel.jobs.withLock({ $0.isEmpty }) { await Task.yield() }
+        let job = channel.jobs.withLock { $0[0] }
+        #expect(job.deadline != nil)
+        let stopping = DedicatedThread(name: "stop") { service.stop() }
+        if endsInTime { job.completion(.success([[6, 0, 0, 0, 0], [3, 2, 0, 21]])) }
+        let (status, _) = await answer
+        #expect(status == (endsInTime ? 200 : 502))
+        stopping.join()
+        job.completion(.success([[6, 0, 0, 0, 0], [3, 2, 0, 21]]))
+        #expect(await service.respond(authorization: "Bearer \(secret.revealed)", body: body).status == 503)
+        let events = try AuditTrail.last(9, on: disk).map(\.record.event)
+        #expect(events == [.accepted, endsInTime ? .done : .failed])
+    }
+
+    @Test("A flood of requests is answered to the last one, and passes no rate")
+    func flood() async {
+        let service = service(Channel())
+        service.apply(plan)
+        let answers = Mutex<[String: Int]>([:])
+        for number in 0..<2000 {
+            service.request(WriteRequest(id: "\(number)", tag: "a", value: .integer(1), who: "x", door: .mqtt)) {
+                answer in
+                answers.withLock { $0[answer.word, default: 0] += 1 }
+            }
+        }
+        service.stop()
+        let counts = answers.withLock { $0 }
+        #expect(counts.values.reduce(0, +) == 2000)
+        #expect((1...60).contains(counts["done"] ?? 0), "\(counts)")
+    }
+}
