@@ -19,10 +19,11 @@ final class Bout {
         server = HostileModbusServer(
             campaign.medium, seed: seed, timeoutMilliseconds: Int(campaign.timeout.nanoseconds / 1_000_000))
         judge = Judge(server)
-        let endpoint: ModbusEndpoint = switch campaign.medium {
-        case .tcp: .tcp(host: "127.0.0.1", port: server.port)
-        case .rtu: .serial(SerialLine(port: server.path, baud: 115_200))
-        }
+        let endpoint: ModbusEndpoint =
+            switch campaign.medium {
+            case .tcp: .tcp(host: "127.0.0.1", port: server.port)
+            case .rtu: .serial(SerialLine(port: server.path, baud: 115_200))
+            }
         let judge = judge
         channel = ModbusChannel(
             plan: Self.plan(endpoint, campaign), logger: Logger(label: "bout") { _ in SwiftLogNoOpLogHandler() },

@@ -61,7 +61,9 @@ final class Judge: Sendable {
             case .wrong: state.counts.wrong += 1
             case .stale: state.counts.stale += 1
             case .right:
-                if position == 1 { state.counts.neighbourGood += 1 } else if state.good.last != latest {
+                if position == 1 {
+                    state.counts.neighbourGood += 1
+                } else if state.good.last != latest {
                     state.good.append(latest)
                 }
             }

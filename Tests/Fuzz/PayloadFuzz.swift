@@ -18,19 +18,22 @@ enum PayloadFuzz {
                 precondition(reading.number?.isFinite ?? true, "BUG: a value that is none")
                 let length = Int(reading.bits & 0xFFFF_FFFF)
                 precondition(
-                    reading.kind != .text || (batch.textBytes(of: reading).count == length && length <= Limits.textBytes),
+                    reading.kind != .text
+                        || (batch.textBytes(of: reading).count == length && length <= Limits.textBytes),
                     "BUG: a text outside")
             }
         }
     }
 
-    private static func tag(_ index: Int, _ steps: [JSONPath.Step], _ kind: ValueKind, scale: Double = 1) -> MQTTTagPlan {
+    private static func tag(_ index: Int, _ steps: [JSONPath.Step], _ kind: ValueKind, scale: Double = 1) -> MQTTTagPlan
+    {
         MQTTTagPlan(
             tag: TagID(index), at: JSONPath(steps: steps), normalisation: NormalisationPlan(kind: kind, scale: scale))
     }
 
     private static let plan = MQTTSubscriptionPlan(
-        topic: "a/b", device: DeviceID(0), name: "device", time: PayloadTimePlan(at: JSONPath(steps: [.key("t")]), unit: .ms),
+        topic: "a/b", device: DeviceID(0), name: "device",
+        time: PayloadTimePlan(at: JSONPath(steps: [.key("t")]), unit: .ms),
         tags: [
             tag(0, [.key("a")], .real, scale: 0.1), tag(1, [.key("a")], .integer), tag(2, [.key("b")], .boolean),
             tag(3, [.key("s")], .text), tag(4, [.key("o"), .key("a")], .real), tag(5, [.key("l"), .index(1)], .real),

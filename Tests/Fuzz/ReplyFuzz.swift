@@ -12,7 +12,8 @@ enum ReplyFuzz {
         let operation = operation(input)
         let reply = Array(input[6...])
         frames(reply, operation, unit: input[4])
-        exchange(reply, operation, unit: input[4], pieces: Int(input[5] & 15) + 1, framing: input[5] & 16 == 0 ? .tcp : .rtu)
+        exchange(
+            reply, operation, unit: input[4], pieces: Int(input[5] & 15) + 1, framing: input[5] & 16 == 0 ? .tcp : .rtu)
         exchange(reply, operation, unit: input[4], pieces: 400, framing: input[5] & 16 == 0 ? .tcp : .rtu)
     }
 
@@ -25,7 +26,9 @@ enum ReplyFuzz {
         case 4: return .read(.discreteInput, address: address, count: UInt16(input[2]) + 1)
         case 5: return .writeCoil(address: address, input[2] & 1 == 1)
         case 6: return .writeRegister(address: address, UInt16(input[2]))
-        case 7: return .writeRegisters(address: address, [UInt16](repeating: UInt16(input[3]), count: Int(input[2] % 123) + 1))
+        case 7:
+            return .writeRegisters(
+                address: address, [UInt16](repeating: UInt16(input[3]), count: Int(input[2] % 123) + 1))
         case 8: return .maskRegister(address: address, and: UInt16(input[2]), or: UInt16(input[3]))
         default: return .identify(category: input[2] % 4 + 1, object: input[3])
         }
@@ -68,7 +71,9 @@ enum ReplyFuzz {
 
     /// An accepted answer has the length that the request demands, and every type can be read from it.
     private static func check(_ pdu: [UInt8], _ operation: ModbusOperation) {
-        guard case .read(let table, let address, let count) = operation, pdu.count > 2, pdu[0] & 0x80 == 0 else { return }
+        guard case .read(let table, let address, let count) = operation, pdu.count > 2, pdu[0] & 0x80 == 0 else {
+            return
+        }
         precondition(pdu.count == 2 + operation.dataBytes && Int(pdu[1]) == operation.dataBytes, "BUG: a wrong length")
         let data = unsafe pdu.span.bytes.extracting(2..<pdu.count)
         if table.isBits {

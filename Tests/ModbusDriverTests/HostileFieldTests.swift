@@ -29,7 +29,9 @@ struct HostileFieldTests {
         }
     }
 
-    @Test("On TCP no broken answer makes a wrong or a stale value, and the next request is good", arguments: HostileAnswer.tcp)
+    @Test(
+        "On TCP no broken answer makes a wrong or a stale value, and the next request is good",
+        arguments: HostileAnswer.tcp)
     func tcp(answer: HostileAnswer) async {
         Self.check(await onThread { Campaign(.tcp, seed: 11).run(answer, rounds: 3) }, rounds: 3)
     }

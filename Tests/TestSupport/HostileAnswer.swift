@@ -46,7 +46,11 @@ package struct HostileExchange {
     /// The poison with its data `change` bytes longer or shorter, and the byte count as given or true.
     func resized(by change: Int, byteCount: Int? = nil) -> [UInt8] {
         var pdu = poison
-        if change >= 0 { pdu += [UInt8](repeating: 0xDE, count: change) } else { pdu.removeLast(min(-change, pdu.count - 2)) }
+        if change >= 0 {
+            pdu += [UInt8](repeating: 0xDE, count: change)
+        } else {
+            pdu.removeLast(min(-change, pdu.count - 2))
+        }
         pdu[1] = UInt8(truncatingIfNeeded: byteCount ?? pdu.count - 2)
         return pdu
     }
@@ -71,7 +75,8 @@ package struct HostileAnswer: Sendable, CustomStringConvertible {
     package var exception: UInt8?
 
     init(
-        _ name: String, _ expectation: Expectation, _ steps: @escaping @Sendable (inout HostileExchange) -> [HostileStep]
+        _ name: String, _ expectation: Expectation,
+        _ steps: @escaping @Sendable (inout HostileExchange) -> [HostileStep]
     ) {
         self.name = name
         self.expectation = expectation

@@ -34,10 +34,14 @@ extension HostileAnswer {
             return [.send(bytes)]
         },
         HostileAnswer("cut", .reject) { [.send(Array($0.wrong.prefix($0.number(1...$0.wrong.count - 1))))] },
-        HostileAnswer("begun twice, then whole", .either) { [.send(Array($0.wrong.prefix($0.wrong.count / 2)) + $0.right)] },
+        HostileAnswer("begun twice, then whole", .either) {
+            [.send(Array($0.wrong.prefix($0.wrong.count / 2)) + $0.right)]
+        },
         HostileAnswer("less data than asked", .reject) { [.send(HostileFrame.rtu($0.unit, $0.resized(by: -4)))] },
         HostileAnswer("more data than asked", .reject) { [.send(HostileFrame.rtu($0.unit, $0.resized(by: 8)))] },
-        HostileAnswer("byte count 255", .reject) { [.send(HostileFrame.rtu($0.unit, [$0.pdu[0], 255] + $0.noise(255)))] },
+        HostileAnswer("byte count 255", .reject) {
+            [.send(HostileFrame.rtu($0.unit, [$0.pdu[0], 255] + $0.noise(255)))]
+        },
         HostileAnswer("an exception of another function", .reject) {
             [.send(HostileFrame.rtu($0.unit, [($0.pdu[0] ^ 7) | 0x80, 2]))]
         },
@@ -45,7 +49,9 @@ extension HostileAnswer {
             [.send(HostileFrame.rtu($0.unit, $0.ofFunction($0.otherFunction)))]
         },
         HostileAnswer("late", .either) { [.later(milliseconds: $0.tooLong(), $0.right)] },
-        HostileAnswer("half in time, half late", .either) { pieces($0.right, at: $0.number(1...20), pause: $0.tooLong()) },
+        HostileAnswer("half in time, half late", .either) {
+            pieces($0.right, at: $0.number(1...20), pause: $0.tooLong())
+        },
         HostileAnswer("silence", .reject) { _ in [] },
     ]
 

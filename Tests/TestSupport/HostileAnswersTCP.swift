@@ -41,7 +41,9 @@ extension HostileAnswer {
         HostileAnswer("late, and everything after it waits", .either) {
             [.pause(milliseconds: $0.tooLong()), .send($0.right)]
         },
-        HostileAnswer("half in time, half late", .either) { pieces($0.right, at: $0.number(1...20), pause: $0.tooLong()) },
+        HostileAnswer("half in time, half late", .either) {
+            pieces($0.right, at: $0.number(1...20), pause: $0.tooLong())
+        },
         HostileAnswer("silence", .reject) { _ in [] },
         HostileAnswer("dripping too slowly", .reject) { exchange in
             let pause = exchange.timeoutMilliseconds / 8
@@ -52,8 +54,12 @@ extension HostileAnswer {
     private static let tcpCut: [HostileAnswer] = [
         HostileAnswer("four bytes and silence", .reject) { [.send(Array($0.wrong.prefix(4)))] },
         HostileAnswer("three bytes short and silence", .reject) { [.send($0.wrong.dropLast(3))] },
-        HostileAnswer("cut and closed", .reject) { [.send(Array($0.wrong.prefix($0.number(1...$0.wrong.count - 1)))), .close] },
-        HostileAnswer("cut and reset", .reject) { [.send(Array($0.wrong.prefix($0.number(1...$0.wrong.count - 1)))), .reset] },
+        HostileAnswer("cut and closed", .reject) {
+            [.send(Array($0.wrong.prefix($0.number(1...$0.wrong.count - 1)))), .close]
+        },
+        HostileAnswer("cut and reset", .reject) {
+            [.send(Array($0.wrong.prefix($0.number(1...$0.wrong.count - 1)))), .reset]
+        },
         HostileAnswer("closed", .reject) { _ in [.close] },
         HostileAnswer("reset", .reject) { _ in [.reset] },
     ]

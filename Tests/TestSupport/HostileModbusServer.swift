@@ -113,7 +113,8 @@ package final class HostileModbusServer: Sendable {
                 let frame = Array(bytes[..<total])
                 bytes.removeFirst(total)
                 serve(
-                    peer, transaction: UInt16(frame[0]) << 8 | UInt16(frame[1]), unit: frame[6], pdu: Array(frame[7...]))
+                    peer, transaction: UInt16(frame[0]) << 8 | UInt16(frame[1]), unit: frame[6], pdu: Array(frame[7...])
+                )
             }
         }
     }
@@ -230,7 +231,8 @@ private final class HostilePeer: Sendable {
         descriptor.withLock { descriptor in
             guard descriptor >= 0 else { return }
             let flags = Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT)
-            _ = unsafe isSocket
+            _ =
+                unsafe isSocket
                 ? Glibc.send(descriptor, bytes, bytes.count, flags) : write(descriptor, bytes, bytes.count)
         }
     }

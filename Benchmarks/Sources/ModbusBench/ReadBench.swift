@@ -54,7 +54,9 @@ struct ReadLoop {
         channel.start()
         channel.join()
         let result = account.withLock { $0 }
-        guard result.readings == cycles * tags, result.bad == 0, channel.statistics.units[0].requestsPerCycle == requests else {
+        guard result.readings == cycles * tags, result.bad == 0,
+            channel.statistics.units[0].requestsPerCycle == requests
+        else {
             return (-1, -1)
         }
         let count = Double(cycles * requests)
@@ -100,7 +102,8 @@ func readBench(_ seconds: Int, _ report: inout Report) {
         isMet: windowRatio <= 0.3)
     report.add(
         "allocations of a read, lockstep / four in flight", bar: "0",
-        "\(allocations.median.shown()) / \(windowAllocations.median.shown())", isMet: max(allocations.median, windowAllocations.median) < 0.005)
+        "\(allocations.median.shown()) / \(windowAllocations.median.shown())",
+        isMet: max(allocations.median, windowAllocations.median) < 0.005)
 }
 
 /// For callgrind: the difference of two lengths is the work of a read, without the program's start.

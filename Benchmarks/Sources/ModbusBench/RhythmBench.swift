@@ -45,7 +45,8 @@ func rhythmBench(_ seconds: Int, _ report: inout Report) {
     report.add(
         "period error of a bare C loop, p50 / p99 / max",
         status == 0
-            ? "\(floor.median.shown(3)) / \(floor.quantile(0.99).shown(3)) / \(floor.quantile(1).shown(3)) ms" : "failed")
+            ? "\(floor.median.shown(3)) / \(floor.quantile(0.99).shown(3)) / \(floor.quantile(1).shown(3)) ms"
+            : "failed")
 
     cfloor_note_arrivals(1)
     var before = cfloor_requests()

@@ -35,5 +35,6 @@ func watch(_ text: String, seconds: Int, periodMilliseconds: Int) {
     print(
         "# requests \(unit.requests) timeouts \(unit.timeouts) exceptions \(unit.exceptions) malformed \(unit.malformed)"
             + " closed \(unit.closed) connect failures \(unit.connectFailures) late \(channel.statistics.exchange.lateAnswers)"
-            + " foreign bytes \(channel.statistics.exchange.foreignBytes) connections \(channel.statistics.connections)")
+            + " foreign bytes \(channel.statistics.exchange.foreignBytes) connections \(channel.statistics.connections)"
+    )
 }
