@@ -3,7 +3,7 @@
 package import GatewayModel
 
 /// A number or flag as the source spelled it, before it means anything.
-@frozen package enum RawValue: Equatable, Sendable, BitwiseCopyable {
+package enum RawValue: Equatable, Sendable, BitwiseCopyable {
     case boolean(Bool)
     case integer(Int64)
     case unsigned(UInt64)
@@ -26,6 +26,9 @@ package struct Normaliser: Sendable {
     private let isLinear: Bool
     /// A real number with nothing to be asked about it but whether it is one: the way of most tags.
     private let isStraight: Bool
+    /// What a good number's reading begins as.
+    private let goodNumber = Reading(
+        tag: TagID(0), timestamp: Timestamp(nanoseconds: 0), kind: .real, bits: 0, quality: .good)
     /// What was passed on last; nil before the first reading.
     private var passed: Passed?
     private let plan: NormalisationPlan
@@ -42,7 +45,7 @@ package struct Normaliser: Sendable {
         isLinear = plan.scale != 1 || plan.offset != 0
         isStraight =
             plan.kind == .real && plan.encoding == .plain && plan.sentinels.isEmpty && plan.deadband == nil
-            && plan.range == nil
+            && plan.range == nil && plan.counter == nil
     }
 
     /// The reading of a raw number that counts powers of ten: its value is raw × 10^exponent, before scale and offset.
@@ -62,9 +65,13 @@ package struct Normaliser: Sendable {
         if isStraight {
             let number = isLinear ? raw.number * scale + offset : raw.number
             if number.isFinite {
-                let time = increasing(timestamp)
-                passed = Passed(number: number, quality: .good, timestamp: time)
-                readings.append(Reading(tag: tag, timestamp: time, kind: .real, bits: number.bitPattern))
+                // Field by field: another module's initialiser is a call for each value (measured).
+                var reading = goodNumber
+                reading.timestamp = increasing(timestamp)
+                reading.bits = number.bitPattern
+                reading.tag = tag
+                passed = Passed(number: number, quality: reading.quality, timestamp: reading.timestamp)
+                readings.append(reading)
                 return
             }
         }
@@ -145,7 +152,7 @@ package struct Normaliser: Sendable {
         // Numbers, not timestamps, are compared: another module's `<` is a call through a table (measured).
         guard timestamp.nanoseconds >= newestFromSource.nanoseconds else { return timestamp }
         newestFromSource = timestamp
-        newest = Timestamp(nanoseconds: max(timestamp.nanoseconds, newest.nanoseconds &+ 1))
+        newest.nanoseconds = max(timestamp.nanoseconds, newest.nanoseconds &+ 1)
         return newest
     }
 

@@ -4,7 +4,7 @@
 ///
 /// The lower 16 bits of a status code are flags that Lineside doesn't use, so 16 bits say everything and a reading
 /// stays at 24 bytes. Source: OPC Foundation, UA-Nodeset `Schema/StatusCode.csv`.
-@frozen package struct Quality: Hashable, Sendable, BitwiseCopyable {
+package struct Quality: Hashable, Sendable, BitwiseCopyable {
     package var rawValue: UInt16
 
     @inlinable package init(rawValue: UInt16) { self.rawValue = rawValue }

@@ -1,21 +1,21 @@
 // The reading, and the batch: the one thing that flows from field to upstream.
 
 /// A tag's dense number: its index in the tag table. Kept over a reload, not over a restart.
-@frozen package struct TagID: Hashable, Comparable, Sendable, BitwiseCopyable {
+package struct TagID: Hashable, Comparable, Sendable, BitwiseCopyable {
     package var index: Int32
     @inlinable package init(_ index: Int) { self.index = Int32(truncatingIfNeeded: index) }
     @inlinable package static func < (left: Self, right: Self) -> Bool { left.index < right.index }
 }
 
 /// A device's dense number: its index in the device table.
-@frozen package struct DeviceID: Hashable, Comparable, Sendable, BitwiseCopyable {
+package struct DeviceID: Hashable, Comparable, Sendable, BitwiseCopyable {
     package var index: Int32
     @inlinable package init(_ index: Int) { self.index = Int32(truncatingIfNeeded: index) }
     @inlinable package static func < (left: Self, right: Self) -> Bool { left.index < right.index }
 }
 
 /// What a tag was found to be at one moment: 24 bytes, no reference, so that a batch is one flat piece of memory.
-@frozen package struct Reading: Equatable, Sendable, BitwiseCopyable {
+package struct Reading: Equatable, Sendable, BitwiseCopyable {
     package var timestamp: Timestamp
     /// The value as its kind reads it: boolean 0 or 1; integer two's complement; real IEEE 754 binary64; text
     /// `offset << 32 | length` into the batch's `text`; none 0.
@@ -54,7 +54,7 @@
 ///
 /// Owned by whoever holds it: the driver fills it, the pipeline consumes it. After the driver nothing throws for the
 /// field's sake: what could not be read is in here with its reason.
-@frozen package struct ReadingBatch: Equatable, Sendable {
+package struct ReadingBatch: Equatable, Sendable {
     package var device: DeviceID
     package var readings: [Reading]
     /// UTF-8 of the text values, one after the other.

@@ -1,7 +1,7 @@
 // Gateway time: when an answer arrived, in UTC nanoseconds.
 
 /// Nanoseconds since the Unix epoch, UTC. Spans 1678 to 2262.
-@frozen package struct Timestamp: Hashable, Comparable, Sendable, BitwiseCopyable {
+package struct Timestamp: Hashable, Comparable, Sendable, BitwiseCopyable {
     package var nanoseconds: Int64
 
     @inlinable package init(nanoseconds: Int64) { self.nanoseconds = nanoseconds }

@@ -1,7 +1,7 @@
 // What a tag can be: nothing, a boolean, an integer, a real number or text.
 
 /// The type of a value. Fixed per tag by the configuration; a reading of bad quality has none.
-@frozen package enum ValueKind: UInt8, Sendable, BitwiseCopyable, CaseIterable {
+package enum ValueKind: UInt8, Sendable, BitwiseCopyable, CaseIterable {
     case none = 0
     case boolean = 1
     case integer = 2

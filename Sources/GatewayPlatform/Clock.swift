@@ -4,7 +4,7 @@ package import GatewayModel
 internal import Glibc
 
 /// A moment of the monotonic clock: nanoseconds since boot. Never jumps, never goes back; means nothing elsewhere.
-@frozen package struct MonotonicTime: Hashable, Comparable, Sendable, BitwiseCopyable {
+package struct MonotonicTime: Hashable, Comparable, Sendable, BitwiseCopyable {
     package var nanoseconds: Int64
     package init(nanoseconds: Int64) { self.nanoseconds = nanoseconds }
     package static func < (left: Self, right: Self) -> Bool { left.nanoseconds < right.nanoseconds }
