@@ -7,18 +7,20 @@ internal import ModbusDriver
 internal import Synchronization
 
 enum BenchPlan {
-    static func tag(_ index: Int, at address: Int) -> ModbusTagPlan {
+    /// - Parameter isChecked: with a plausible range and a number that means "no value", as many profiles have them.
+    static func tag(_ index: Int, at address: Int, isChecked: Bool) -> ModbusTagPlan {
         ModbusTagPlan(
             tag: TagID(index), name: "tag_\(index)", at: RegisterAddress(.holdingRegister, UInt16(address)), type: .u16,
-            normalisation: NormalisationPlan(kind: .real, scale: 0.5))
+            normalisation: NormalisationPlan(
+                kind: .real, scale: 0.5, range: isChecked ? 0...32_767 : nil, sentinels: isChecked ? [65_535] : []))
     }
 
     /// A channel with one device that reads `addresses`.
     static func channel(
         _ endpoint: ModbusEndpoint, addresses: [Int], period: Duration, inFlight: Int = 1, device: Int = 0,
-        timeout: Duration = .seconds(1)
+        timeout: Duration = .seconds(1), isChecked: Bool = false
     ) -> ModbusChannelPlan {
-        let tags = addresses.enumerated().map { tag($0.offset, at: $0.element) }
+        let tags = addresses.enumerated().map { tag($0.offset, at: $0.element, isChecked: isChecked) }
         var limits = ModbusUnitLimits()
         limits.inFlight = inFlight
         let unit = ModbusUnitPlan(
