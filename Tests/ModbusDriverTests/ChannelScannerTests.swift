@@ -5,6 +5,7 @@ import GatewayModel
 import GatewayPlatform
 import ModbusDriver
 import Simulation
+import Synchronization
 import Testing
 
 /// A channel of units that read `registers` registers from address 0 each 100 ms. A value tells where it was read.
@@ -14,7 +15,10 @@ private struct Bench {
     var scanner: ChannelScanner<SimulatedStream, VirtualClock>
     let start: MonotonicTime
 
-    init(units: [UInt8] = [1], registers: Int = 3, requests: Int = 1, pause: Duration = .zero) {
+    init(
+        units: [UInt8] = [1], registers: Int = 3, requests: Int = 1, pause: Duration = .zero,
+        timeout: Duration = .milliseconds(30)
+    ) {
         field = SimulatedField(clock: clock)
         var plans: [ModbusUnitPlan] = []
         for (index, unit) in units.enumerated() {
@@ -29,7 +33,7 @@ private struct Bench {
             limits.pause = pause
             plans.append(
                 ModbusUnitPlan(
-                    device: DeviceID(index), name: "unit-\(unit)", unitID: unit, timeout: .milliseconds(30),
+                    device: DeviceID(index), name: "unit-\(unit)", unitID: unit, timeout: timeout,
                     limits: limits, scans: [scan]))
         }
         let plan = ModbusChannelPlan(name: "net", host: "simulated", port: 502, units: plans)
@@ -48,6 +52,17 @@ private struct Bench {
         }
         clock.advance(to: end)
         return readings
+    }
+}
+
+/// Counts how often it was asked, from 0.
+private final class Counter: Sendable {
+    private let count = Mutex(0)
+    func next() -> Int {
+        count.withLock { count in
+            defer { count += 1 }
+            return count
+        }
     }
 }
 
@@ -146,6 +161,18 @@ struct ChannelScannerTests {
         let first = readings.filter { $0.tag == TagID(1000) }.map(\.quality)
         #expect(first.first == .badTimeout)
         #expect(first.allSatisfy { $0.isBad })
+    }
+
+    @Test("A unit that missed two requests is read again within two seconds, however fast its neighbour is")
+    func fastNeighbour() {
+        // The time-out is longer than the neighbour's period: a gap for the silent unit never comes.
+        var bench = Bench(units: [1, 2], timeout: .milliseconds(150))
+        let missed = Counter()
+        bench.field.behave { _, unit in unit == 1 && missed.next() < 2 ? .silent : .answer }
+        let readings = bench.run(for: .seconds(20)).filter { $0.tag == TagID(1000) }
+        let firstGood = readings.first { $0.quality.isGood }?.timestamp
+        // Two time-outs, a step of the back-off of 1 s at most, and the wait for a gap.
+        #expect(firstGood.map { $0.duration(since: Timestamp(nanoseconds: 1_795_000_000_000_000_000)) < .milliseconds(2500) } == true, "\(readings.prefix(4))")
     }
 
     @Test("A unit that comes back is read again at the next step")

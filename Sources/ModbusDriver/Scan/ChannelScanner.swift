@@ -35,8 +35,10 @@ package struct ChannelScanner<Stream: FieldStream, Clock: GatewayClock>: Sendabl
     static var busyPause: Duration { .milliseconds(50) }
     /// A batch is handed on when its first reading is this old, even if the cycle isn't over: slow lines take seconds.
     static var batchAge: Duration { .milliseconds(20) }
-    /// How long a silent unit may wait for a gap between its neighbours' scans before it is asked all the same.
-    private static var patience: Duration { .seconds(5) }
+    /// How long a silent unit may wait for a gap between its neighbours' scans before it is asked all the same. Beside a
+    /// neighbour faster than its time-out a gap never comes: with the back-off's first step of 1 s this stays under the
+    /// two seconds in which a unit that answers again must be read.
+    private static var patience: Duration { .milliseconds(500) }
     /// How often the cost of requests is looked at again, and how much a new plan must save to be worth it.
     private static var costReview: Duration { .seconds(60) }
     private static var worthwhile: Double { 0.9 }
