@@ -103,11 +103,12 @@ func readBench(_ seconds: Int, _ report: inout Report) {
         "\(one.shown()) µs = \(ratio.shown()) × C", isMet: ratio <= 1)
     let windowRatio = zip(windows, floors).map { $0 / $1 }.median
     report.add(
-        "the same, four in flight", bar: "≤ 0.3 × C", "\(four.shown()) µs = \(windowRatio.shown()) × C",
+        "the same, four in flight, plain tags", bar: "≤ 0.3 × C", "\(four.shown()) µs = \(windowRatio.shown()) × C",
         isMet: windowRatio <= 0.3)
+    let checkedRatio = zip(checks, floors).map { $0 / $1 }.median
     report.add(
-        "four in flight, each tag with a range and a sentinel",
-        "\(checks.median.shown()) µs = \(zip(checks, floors).map { $0 / $1 }.median.shown()) × C")
+        "four in flight, each tag with a range and a sentinel", bar: "≤ 0.3 × C",
+        "\(checks.median.shown()) µs = \(checkedRatio.shown()) × C", isMet: checkedRatio <= 0.3)
     report.add(
         "allocations of a read, lockstep / four in flight", bar: "0",
         "\(allocations.median.shown()) / \(windowAllocations.median.shown())",
