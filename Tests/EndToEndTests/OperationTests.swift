@@ -140,7 +140,10 @@ extension EndToEnd {
             try publish(#"{"t":2,"note":"b"}"#)
             #expect(
                 await eventually(within: 30) {
-                    Account(subscriber).byTag["packing/line-1/sensor/temp"]?.contains { $0.value == 2 } == true
+                    let byTag = Account(subscriber).byTag
+                    // The machine polls at its own pace: its first reading may come after all of these messages.
+                    return byTag["packing/line-1/sensor/temp"]?.contains { $0.value == 2 } == true
+                        && byTag["packing/line-1/press/pressure"] != nil
                 })
             let account = Account(subscriber)
             let qualities = Set(account.byTag["packing/line-1/sensor/temp"]?.compactMap(\.quality) ?? [])
