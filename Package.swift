@@ -136,7 +136,7 @@ let package = Package(
             path: "Tests/FieldAdversary", swiftSettings: strict),
         tests("GatewayModelTests", ["GatewayModel"]),
         tests("GatewayPlatformTests", ["GatewayModel", "GatewayPlatform", "TestSupport"]),
-        tests("AcquisitionTests", ["GatewayModel", "Acquisition"]),
+        tests("AcquisitionTests", ["GatewayModel", "Acquisition", "TestSupport"]),
         tests(
             "ModbusDriverTests",
             [

@@ -13,6 +13,8 @@ package struct NormalisationPlan: Equatable, Sendable {
     package var range: ClosedRange<Double>?
     /// How the raw number spells the value, where it isn't the number itself.
     package var encoding: NumberEncoding
+    /// The flag is this bit of the raw whole number, 0 the least significant; nil for a flag that is a value of its own.
+    package var bit: Int?
     /// A count that only grows, and how its registers come round.
     package var counter: CounterPlan?
     /// Raw numbers that mean "no value" (a broken sensor): quality bad, never a number. NaN and infinity always do.
@@ -24,12 +26,14 @@ package struct NormalisationPlan: Equatable, Sendable {
 
     package init(
         kind: ValueKind = .real, scale: Double = 1, offset: Double = 0, encoding: NumberEncoding = .plain,
-        counter: CounterPlan? = nil, range: ClosedRange<Double>? = nil, sentinels: [Double] = [], deadband: Double? = nil, maxAge: Duration = .seconds(60)
+        bit: Int? = nil, counter: CounterPlan? = nil, range: ClosedRange<Double>? = nil, sentinels: [Double] = [],
+        deadband: Double? = nil, maxAge: Duration = .seconds(60)
     ) {
         self.kind = kind
         self.scale = scale
         self.offset = offset
         self.encoding = encoding
+        self.bit = bit
         self.counter = counter
         self.range = range
         self.sentinels = sentinels
@@ -49,5 +53,11 @@ package enum NumberEncoding: String, Sendable, CaseIterable {
 package struct CounterPlan: Equatable, Sendable {
     /// The raw count after which 0 follows, e.g. 2^32 or 10,000,000; nil when it is not known.
     package var wrapsAt: Double?
-    package init(wrapsAt: Double? = nil) { self.wrapsAt = wrapsAt }
+    /// The tag gives what was counted since the reading before, and not the count itself.
+    package var givesIncrements: Bool
+
+    package init(wrapsAt: Double? = nil, givesIncrements: Bool = false) {
+        self.wrapsAt = wrapsAt
+        self.givesIncrements = givesIncrements
+    }
 }

@@ -2,89 +2,152 @@
 
 package import GatewayModel
 
-/// A number or flag as the source spelled it, before it means anything.
-package enum RawValue: Equatable, Sendable, BitwiseCopyable {
-    case boolean(Bool)
-    case integer(Int64)
-    case unsigned(UInt64)
-    case real(Double)
-}
-
 /// Turns the raw values of one tag into readings, and decides which of them are worth passing on.
 ///
 /// Owned by the driver's thread that reads the tag. Remembers what it passed on last; never allocates, never throws:
 /// what cannot be a value becomes a reading of bad quality with its reason.
+///
+/// There are two ways. Nearly every value takes the short one: numbers and flags with scale, one sentinel, range and
+/// deadband, which are all compared whether the tag has them or not. The long one does the rest, and says what is wrong.
 package struct Normaliser: Sendable {
-    // What every reading touches comes first and together: with hundreds of tags a processor's nearest cache holds no
+    // What the short way touches comes first and together: with hundreds of tags a processor's nearest cache holds no
     // more than that.
     private let scale: Double
     private let offset: Double
+    /// NaN, which equals nothing, without one. With several the way is the long one.
+    private let sentinel: Double
+    /// Without a range: the infinities.
+    private let low: Double
+    private let high: Double
+    /// Below zero, and so never undercut, without one.
+    private let deadband: Double
+    private let maxAge: Int64
+    /// What was passed on last: number (NaN for what is none), time and quality.
+    private var number = Double.nan
+    private var passedAt = Int64.min
     /// The newest timestamp given out: a tag's timestamps strictly increase as long as its source's clock does.
-    private var newest = Timestamp(nanoseconds: .min)
+    private var newest = Int64.min
     /// The source's own time that led to `newest`.
-    private var newestFromSource = Timestamp(nanoseconds: .min)
-    private let isLinear: Bool
-    /// A real number with nothing to be asked about it but whether it is one: 209 of the 581 tags of the shipped profiles.
-    private let isStraight: Bool
-    /// What a good number's reading begins as.
-    private let goodNumber = Reading(
-        tag: TagID(0), timestamp: Timestamp(nanoseconds: 0), kind: .real, bits: 0, quality: .good)
-    /// What was passed on last; nil before the first reading.
-    private var passed: Passed?
-    private let plan: NormalisationPlan
+    private var newestFromSource = Int64.min
+    private var quality = Quality.good
+    private var hasPassed = false
+    private let kind: ValueKind
+    /// The last kind of sample that may take the short way, as its raw value; -1 when none may.
+    private let lastShortKind: Int8
+    private let settings: Settings
+    /// One for a tag that gives the increments of a counter.
+    private var counter: [CounterWatch]
 
-    private struct Passed: BitwiseCopyable, Sendable {
-        var number: Double
-        var quality: Quality
-        var timestamp: Timestamp
+    /// What the short way never looks at, out of its way.
+    private final class Settings: Sendable {
+        let plan: NormalisationPlan
+        init(_ plan: NormalisationPlan) { self.plan = plan }
     }
 
     package init(_ plan: NormalisationPlan) {
-        self.plan = plan
-        (scale, offset) = (plan.scale, plan.offset)
-        isLinear = plan.scale != 1 || plan.offset != 0
-        isStraight =
-            plan.kind == .real && plan.encoding == .plain && plan.sentinels.isEmpty && plan.deadband == nil
-            && plan.range == nil && plan.counter == nil
+        settings = Settings(plan)
+        kind = plan.kind
+        scale = plan.scale
+        // What is neither scaled nor moved keeps its sign, that of zero too: x + -0.0 is x for every x.
+        offset = plan.scale == 1 && plan.offset == 0 ? -0.0 : plan.offset
+        sentinel = plan.sentinels.first ?? .nan
+        low = plan.range?.lowerBound ?? -.infinity
+        high = plan.range?.upperBound ?? .infinity
+        deadband = plan.deadband ?? -1
+        maxAge = plan.maxAge.nanoseconds
+        let givesIncrements = plan.counter?.givesIncrements == true
+        counter = givesIncrements ? [CounterWatch(wrapsAt: plan.counter?.wrapsAt)] : []
+        let isLinear = plan.scale != 1 || plan.offset != 0
+        let isShort =
+            plan.encoding == .plain && plan.sentinels.count <= 1 && plan.bit == nil && !givesIncrements
+        let last: RawSample.Kind? =
+            switch plan.kind {
+            case .real: isShort ? .real : nil
+            case .integer: isShort && !isLinear ? .integer : nil
+            case .boolean: isShort && !isLinear && plan.range == nil ? .boolean : nil
+            case .text, .none: nil
+            }
+        lastShortKind = last.map { Int8($0.rawValue) } ?? -1
     }
 
-    /// The reading of a raw number that counts powers of ten: its value is raw × 10^exponent, before scale and offset.
-    package mutating func reading(_ raw: RawValue, exponent: Int, tag: TagID, at timestamp: Timestamp) -> Reading? {
-        if !plan.sentinels.isEmpty && isSentinel(raw) { return unreadable(.badSensorFailure, tag: tag, at: timestamp) }
-        return real(raw.number.scaled(byPowerOfTen: exponent), tag, timestamp)
-    }
+    private var plan: NormalisationPlan { settings.plan }
 
-    /// Adds the reading of a raw number or flag to `readings`, where there is one to be passed on.
-    ///
-    /// The way of a plain real number is gone here in one step: a reading that is returned goes through memory, and reading it
-    /// back in other pieces than it was written makes the processor wait (measured: a third of the cost of a value).
-    @inline(__always)
-    package mutating func add(
-        _ raw: RawValue, tag: TagID, at timestamp: Timestamp, to readings: inout OutputSpan<Reading>
+    /// Adds the readings of a row of samples to `readings`, those that are to be passed on.
+    /// - Parameter normalisers: where the samples' positions point to.
+    package static func add(
+        _ samples: Span<RawSample>, at timestamp: Timestamp, through normalisers: inout MutableSpan<Normaliser>,
+        to readings: inout OutputSpan<Reading>
     ) {
-        if isStraight {
-            let number = isLinear ? raw.number * scale + offset : raw.number
-            if number.isFinite {
-                // Field by field: another module's initialiser is a call for each value (measured).
-                var reading = goodNumber
-                reading.timestamp = increasing(timestamp)
-                reading.bits = number.bitPattern
-                reading.tag = tag
-                passed = Passed(number: number, quality: reading.quality, timestamp: reading.timestamp)
-                readings.append(reading)
-                return
+        // What another module makes is fetched once for all: its initialisers and constants are calls (measured).
+        let empty = Reading(tag: TagID(0), timestamp: timestamp, kind: .none, bits: 0)
+        let outside = Quality.uncertainEngineeringUnitsExceeded
+        for index in samples.indices {
+            let sample = samples[index]
+            var reading = empty
+            switch normalisers[Int(sample.position)].shortWay(sample, outside, to: &reading) {
+            case .passed: readings.append(reading)
+            case .withheld: break
+            case .long:
+                let reading = normalisers[Int(sample.position)].longWay(sample, at: timestamp)
+                if let reading { readings.append(reading) }
             }
         }
-        if let reading = reading(raw, tag: tag, at: timestamp) { readings.append(reading) }
+    }
+
+    private enum Outcome { case passed, withheld, long }
+
+    @inline(__always)
+    private mutating func shortWay(_ sample: RawSample, _ outside: Quality, to reading: inout Reading) -> Outcome {
+        let time = reading.timestamp.nanoseconds
+        guard Int8(bitPattern: sample.kind.rawValue) <= lastShortKind else { return .long }
+        // Switches: `==` of an enumeration with raw values is a call through a table (measured).
+        let raw: Double
+        switch sample.kind {
+        case .real: raw = Double(bitPattern: sample.bits)
+        case .unsigned: raw = Double(sample.bits)
+        default: raw = Double(Int64(bitPattern: sample.bits))
+        }
+        let number = raw * scale + offset
+        // NaN is what many devices send for "not available", infinity for a division by zero in theirs. And a time that
+        // isn't new needs thought.
+        guard raw != sentinel, number.isFinite, time > newest else { return .long }
+        let quality = number >= low && number <= high ? reading.quality : outside
+        if (number - self.number).magnitude <= deadband, quality.rawValue == self.quality.rawValue,
+            time &- passedAt < maxAge
+        {
+            return .withheld
+        }
+        self.number = number
+        passedAt = time
+        newest = time
+        newestFromSource = time
+        self.quality = quality
+        hasPassed = true
+        switch kind {
+        case .real: reading.bits = number.bitPattern
+        default: reading.bits = sample.bits
+        }
+        reading.tag = sample.tag
+        reading.quality = quality
+        reading.kind = kind
+        return .passed
+    }
+
+    private mutating func longWay(_ sample: RawSample, at timestamp: Timestamp) -> Reading? {
+        switch sample.kind {
+        case .unreadable: unreadable(sample.quality, tag: sample.tag, at: timestamp)
+        case .scaled: reading(sample.value, exponent: Int(sample.exponent), tag: sample.tag, at: timestamp)
+        case .boolean, .integer, .unsigned, .real: reading(sample.value, tag: sample.tag, at: timestamp)
+        }
     }
 
     /// The reading of a raw number or flag.
     /// - Returns: nil when the change is within the deadband and the last reading is young enough.
     package mutating func reading(_ raw: RawValue, tag: TagID, at timestamp: Timestamp) -> Reading? {
-        if !plan.sentinels.isEmpty && isSentinel(raw) { return unreadable(.badSensorFailure, tag: tag, at: timestamp) }
-        switch plan.kind {
+        if isSentinel(raw) { return unreadable(.badSensorFailure, tag: tag, at: timestamp) }
+        switch kind {
         case .boolean:
-            guard let flag = raw.flag else { return unreadable(.badTypeMismatch, tag: tag, at: timestamp) }
+            guard let flag = plan.bit.map({ raw.isSet(bit: $0) }) ?? raw.flag else { return unreadable(.badTypeMismatch, tag: tag, at: timestamp) }
             return pass(flag ? 1 : 0, bits: flag ? 1 : 0, .good, tag, timestamp)
         case .integer:
             guard let integer = integer(raw) else { return unreadable(.badNumericOverflow, tag: tag, at: timestamp) }
@@ -97,11 +160,18 @@ package struct Normaliser: Sendable {
         }
     }
 
+    /// The reading of a raw number that counts powers of ten: its value is raw × 10^exponent, before scale and offset.
+    package mutating func reading(_ raw: RawValue, exponent: Int, tag: TagID, at timestamp: Timestamp) -> Reading? {
+        if isSentinel(raw) { return unreadable(.badSensorFailure, tag: tag, at: timestamp) }
+        if !counter.isEmpty { return increment(to: raw.number, exponent: exponent, tag, timestamp) }
+        return real(raw.number.scaled(byPowerOfTen: exponent), tag, timestamp)
+    }
+
     /// Adds the reading of a text to `batch`, cut at `Limits.textBytes`; a text for a number's tag is a bad reading.
     package mutating func text(
         _ bytes: ArraySlice<UInt8>, tag: TagID, at timestamp: Timestamp, into batch: inout ReadingBatch
     ) {
-        guard plan.kind == .text else {
+        guard kind == .text else {
             if let reading = unreadable(.badTypeMismatch, tag: tag, at: timestamp) { batch.readings.append(reading) }
             return
         }
@@ -110,69 +180,81 @@ package struct Normaliser: Sendable {
         while end < bytes.endIndex && end > bytes.startIndex && bytes[end] & 0xC0 == 0x80 { end -= 1 }
         let offset = batch.text.count
         batch.text.append(contentsOf: bytes[bytes.startIndex..<end])
-        let time = increasing(timestamp)
-        passed = Passed(number: 0, quality: .good, timestamp: time)
+        let time = notePassed(.nan, .good, timestamp)
         let bits = UInt64(offset) << 32 | UInt64(end - bytes.startIndex)
         batch.readings.append(Reading(tag: tag, timestamp: time, kind: .text, bits: bits))
     }
 
     /// The reading of a tag that could not be read. Passed on when the reason is new, and every `maxAge` after.
     package mutating func unreadable(_ quality: Quality, tag: TagID, at timestamp: Timestamp) -> Reading? {
-        if let passed, passed.quality == quality, isYoung(passed, at: timestamp) { return nil }
-        let time = increasing(timestamp)
-        passed = Passed(number: .nan, quality: quality, timestamp: time)
-        return Reading(unreadable: tag, timestamp: time, quality: quality)
+        if hasPassed, self.quality == quality, isYoung(at: timestamp) { return nil }
+        return Reading(unreadable: tag, timestamp: notePassed(.nan, quality, timestamp), quality: quality)
     }
 
-    @inline(__always)
     private mutating func real(_ raw: Double, _ tag: TagID, _ timestamp: Timestamp) -> Reading? {
-        let spelled = plan.encoding == .plain ? raw : plan.encoding.value(of: raw)
-        let number = isLinear ? spelled * scale + offset : spelled
-        // NaN is what many devices send for "not available", infinity for a division by zero in theirs.
+        if !counter.isEmpty { return increment(to: raw, exponent: 0, tag, timestamp) }
+        let number = (plan.encoding == .plain ? raw : plan.encoding.value(of: raw)) * scale + offset
         guard number.isFinite else { return unreadable(.badSensorFailure, tag: tag, at: timestamp) }
         return pass(number, bits: number.bitPattern, quality(of: number), tag, timestamp)
+    }
+
+    /// What was counted since the reading before. The raw counts are subtracted, because scaled ones are rounded.
+    private mutating func increment(to count: Double, exponent: Int, _ tag: TagID, _ timestamp: Timestamp) -> Reading? {
+        guard count.isFinite else { return unreadable(.badSensorFailure, tag: tag, at: timestamp) }
+        let (counted, isAll): (Double, Bool)
+        switch counter[0].step(to: count, at: timestamp.nanoseconds) {
+        case .counted(let increment): (counted, isAll) = (increment, true)
+        case .atLeast(let increment): (counted, isAll) = (increment, false)
+        case .unknown: return unreadable(.badDataLost, tag: tag, at: timestamp)
+        case .first: return unreadable(.badWaitingForInitialData, tag: tag, at: timestamp)
+        }
+        let number = counted.scaled(byPowerOfTen: exponent) * scale
+        guard number.isFinite else { return unreadable(.badSensorFailure, tag: tag, at: timestamp) }
+        return pass(
+            number, bits: number.bitPattern, isAll ? quality(of: number) : .uncertainDataSubNormal, tag, timestamp)
     }
 
     private mutating func pass(
         _ number: Double, bits: UInt64, _ quality: Quality, _ tag: TagID, _ timestamp: Timestamp
     ) -> Reading? {
-        if let deadband = plan.deadband, let passed, passed.quality == quality, isYoung(passed, at: timestamp),
-            abs(number - passed.number) <= deadband
-        {
-            return nil
+        if (number - self.number).magnitude <= deadband, self.quality == quality, isYoung(at: timestamp) { return nil }
+        let time = notePassed(number, quality, timestamp)
+        return Reading(tag: tag, timestamp: time, kind: kind, bits: bits, quality: quality)
+    }
+
+    /// Remembers what is passed on.
+    /// - Returns: its time. Two readings at the same nanosecond would be one reading to a time series: the second moves
+    ///   by one, which a source with a coarse clock needs often. A time before the last is the source's own and stays.
+    private mutating func notePassed(_ number: Double, _ quality: Quality, _ timestamp: Timestamp) -> Timestamp {
+        var time = timestamp
+        if timestamp.nanoseconds >= newestFromSource {
+            newestFromSource = timestamp.nanoseconds
+            newest = max(timestamp.nanoseconds, newest &+ 1)
+            time.nanoseconds = newest
         }
-        let time = increasing(timestamp)
-        passed = Passed(number: number, quality: quality, timestamp: time)
-        return Reading(tag: tag, timestamp: time, kind: plan.kind, bits: bits, quality: quality)
+        (self.number, self.quality, passedAt, hasPassed) = (number, quality, time.nanoseconds, true)
+        return time
     }
 
-    /// Two readings at the same nanosecond would be one reading to a time series: the second moves by one, which a
-    /// source with a coarse clock needs often. A time before the last is the source's own and stays.
-    private mutating func increasing(_ timestamp: Timestamp) -> Timestamp {
-        // Numbers, not timestamps, are compared: another module's `<` is a call through a table (measured).
-        guard timestamp.nanoseconds >= newestFromSource.nanoseconds else { return timestamp }
-        newestFromSource = timestamp
-        newest.nanoseconds = max(timestamp.nanoseconds, newest.nanoseconds &+ 1)
-        return newest
-    }
-
-    private func isYoung(_ passed: Passed, at timestamp: Timestamp) -> Bool {
-        timestamp.duration(since: passed.timestamp) < plan.maxAge
+    private func isYoung(at timestamp: Timestamp) -> Bool {
+        let (age, overflow) = timestamp.nanoseconds.subtractingReportingOverflow(passedAt)
+        return overflow ? timestamp.nanoseconds < passedAt : age < maxAge
     }
 
     private func quality(of number: Double) -> Quality {
-        guard let range = plan.range else { return .good }
-        return range.contains(number) ? .good : .uncertainEngineeringUnitsExceeded
+        number >= low && number <= high ? .good : .uncertainEngineeringUnitsExceeded
     }
 
     private func isSentinel(_ raw: RawValue) -> Bool {
+        // Most tags have none or one: the list is looked at only by those that have more.
         let number = raw.number
-        return plan.sentinels.contains { $0 == number }
+        if number == sentinel { return true }
+        return lastShortKind < 0 && plan.sentinels.contains { $0 == number }
     }
 
     /// The raw value as the tag's integer; nil when it has a fraction or doesn't fit into 64 bits with a sign.
     private func integer(_ raw: RawValue) -> Int64? {
-        if !isLinear {
+        if scale == 1 && offset == 0 {
             switch raw {
             case .integer(let integer): return integer
             case .unsigned(let unsigned): return Int64(exactly: unsigned)
@@ -181,25 +263,6 @@ package struct Normaliser: Sendable {
             }
         }
         return Int64(exactly: (raw.number * scale + offset).rounded())
-    }
-}
-
-extension RawValue {
-    fileprivate var number: Double {
-        switch self {
-        case .boolean(let flag): flag ? 1 : 0
-        case .integer(let integer): Double(integer)
-        case .unsigned(let unsigned): Double(unsigned)
-        case .real(let real): real
-        }
-    }
-
-    /// A flag, or the numbers 0 and 1; nil for any other number.
-    fileprivate var flag: Bool? {
-        switch self {
-        case .boolean(let flag): flag
-        default: number == 0 ? false : number == 1 ? true : nil
-        }
     }
 }
 

@@ -199,7 +199,7 @@ struct ChannelSection {
         plant.add(PlantTag(name: tag.name, id: id, kind: value.kind, unit: value.unit), to: index)
         return ModbusTagPlan(
             tag: id, name: tag.name, at: tag.at, type: tag.type, order: tag.order, words: tag.words,
-            exponent: tag.exponent, isAlone: tag.isAlone, normalisation: value.normalisation)
+            exponent: tag.exponent, word: tag.word, isAlone: tag.isAlone, normalisation: value.normalisation)
     }
 }
 

@@ -41,6 +41,8 @@ struct ProfileTag {
     var order: WordOrder
     var words: Int
     var exponent: ScaleExponent?
+    /// See `ModbusTagPlan.word`.
+    var word: FlagWord?
     var isAlone = false
     var group: String
     var value: CompiledValue
@@ -49,7 +51,7 @@ struct ProfileTag {
     var writable: WriteLimits?
     /// True for a bit that the `flags` of a word have named.
     var isFlagOfWord = false
-    /// What `simulate` shows; nil for a flag, which its word shows.
+    /// What `simulate` shows; nil for a flag, which its word shows, and for increments, which their counter shows.
     var signal: Signal?
 
     /// The registers that it covers, or the single bit of a coil.

@@ -42,7 +42,8 @@ struct ProfileTagReader {
             name: entry.key, place: entry.place, at: register.at, type: register.type, order: register.order,
             words: register.words, exponent: exponent, isAlone: isAlone, group: group, value: value, states: states,
             writable: writable)
-        tag.signal = SignalNotation.standard(tag)
+        // What increments a counter gives is shown by the counter.
+        if value.normalisation.counter?.givesIncrements != true { tag.signal = SignalNotation.standard(tag) }
         return [tag] + flags.map { flag($0, of: tag) }
     }
 
@@ -101,6 +102,7 @@ struct ProfileTagReader {
     private struct Flag {
         var name: String
         var place: Place
+        var bit: Int
         var at: RegisterAddress
     }
 
@@ -122,7 +124,7 @@ struct ProfileTagReader {
                 problems.error(entry.place, "expected a bit from 0 to \(last), found '\(entry.key)'")
                 return nil
             }
-            return name.map { Flag(name: $0, place: entry.place, at: word.place(ofBit: bit)) }
+            return name.map { Flag(name: $0, place: entry.place, bit: bit, at: word.place(ofBit: bit)) }
         }
     }
 
@@ -130,9 +132,17 @@ struct ProfileTagReader {
         var plan = NormalisationPlan(kind: .boolean, maxAge: word.value.normalisation.maxAge)
         // A word that is passed on when it changes has bits that are.
         if word.value.normalisation.deadband != nil { plan.deadband = 0 }
-        return ProfileTag(
+        var tag = ProfileTag(
             name: flag.name, place: flag.place, at: flag.at, type: .bool, order: .abcd, words: 1,
             isAlone: word.isAlone, group: word.group,
             value: CompiledValue(kind: .boolean, unit: "", normalisation: plan), isFlagOfWord: true)
+        if !word.value.normalisation.sentinels.isEmpty {
+            // A word that says "no value" has all bits set (SunSpec's events): the whole word is to be looked at.
+            plan.sentinels = word.value.normalisation.sentinels
+            plan.bit = flag.bit
+            tag.value.normalisation = plan
+            tag.word = FlagWord(address: word.at.address, type: word.type, order: word.order)
+        }
+        return tag
     }
 }

@@ -41,7 +41,8 @@ struct ValueSection {
         let encoding = encoding()
         let isRaw =
             (scale ?? 1) == 1 && (offset ?? 0) == 0 && conversion == nil && encoding == .plain && !hasExponent
-        let kind: ValueKind = rawKind == .integer && isRaw ? .integer : .real
+        // Of two counts their difference may be wanted in parts, after a reset its least: a real number.
+        let kind: ValueKind = rawKind == .integer && isRaw && role != .increments ? .integer : .real
         let (factor, shift) = conversion ?? (1, 0)
         var plan = NormalisationPlan(
             kind: kind, scale: (scale ?? 1) * factor, offset: (offset ?? 0) * factor + shift,
@@ -50,6 +51,7 @@ struct ValueSection {
         plan.deadband = deadband(in: unit ?? "")
         plan.sentinels = sentinels()
         readMaxAge(into: &plan)
+        if role == .increments { checkIncrements(plan, offset: offset) }
         guard problems.errorCount == errors, let unit else { return nil }
         return CompiledValue(kind: kind, unit: unit, normalisation: plan)
     }
@@ -161,11 +163,13 @@ struct ValueSection {
 
     private func counter(_ role: TagRole?) -> CounterPlan? {
         let inner = reader.mapping("counter", "what is known of a counter")
-        guard role == .counter else {
-            if reader.has("counter") { problems.error(reader.place(of: "counter"), "'counter' needs 'kind: counter'") }
+        guard role == .counter || role == .increments else {
+            if reader.has("counter") {
+                problems.error(reader.place(of: "counter"), "'counter' needs 'kind: counter' or 'kind: increments'")
+            }
             return nil
         }
-        var plan = CounterPlan(wrapsAt: spelling.wrapsAt)
+        var plan = CounterPlan(wrapsAt: spelling.wrapsAt, givesIncrements: role == .increments)
         guard let inner else { return plan }
         if let count = inner.value("wraps_at", .number) {
             if count <= 0 {
@@ -180,6 +184,19 @@ struct ValueSection {
         }
         inner.finish()
         return plan
+    }
+
+    /// What was counted has no zero to move, and leaving out a small count would lose it.
+    private func checkIncrements(_ plan: NormalisationPlan, offset: Double?) {
+        if (offset ?? 0) != 0 {
+            problems.error(reader.place(of: "offset"), "increments have no 'offset': the difference of two counts has none")
+        }
+        if plan.deadband != nil {
+            problems.error(reader.place(of: "deadband"), "increments have no 'deadband': what is left out would be lost")
+        }
+        if plan.encoding != .plain {
+            problems.error(reader.place(of: "encoding"), "increments have no 'encoding'")
+        }
     }
 
     private func sentinels() -> [Double] {
@@ -198,7 +215,11 @@ struct ValueSection {
 }
 
 /// What a number is over time.
-enum TagRole: String, CaseIterable { case gauge, counter, state }
+enum TagRole: String, CaseIterable {
+    case gauge, counter, state
+    /// What a counter has counted since the reading before.
+    case increments
+}
 
 extension String {
     fileprivate var withArticle: String {

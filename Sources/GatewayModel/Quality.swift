@@ -29,6 +29,8 @@ package struct Quality: Hashable, Sendable, BitwiseCopyable {
     package static let good = Quality(statusCode: 0)
     package static let uncertainLastUsableValue = Quality(statusCode: 0x4090_0000)
     package static let uncertainEngineeringUnitsExceeded = Quality(statusCode: 0x4094_0000)
+    /// Made of less than there was, such as what was counted after a reset.
+    package static let uncertainDataSubNormal = Quality(statusCode: 0x40A4_0000)
     package static let badTimeout = Quality(statusCode: 0x800A_0000)
     package static let badDecodingError = Quality(statusCode: 0x8007_0000)
     package static let badCommunicationError = Quality(statusCode: 0x8005_0000)
@@ -49,6 +51,7 @@ package struct Quality: Hashable, Sendable, BitwiseCopyable {
         (.good, "Good"),
         (.uncertainLastUsableValue, "UncertainLastUsableValue"),
         (.uncertainEngineeringUnitsExceeded, "UncertainEngineeringUnitsExceeded"),
+        (.uncertainDataSubNormal, "UncertainDataSubNormal"),
         (.badTimeout, "BadTimeout"),
         (.badDecodingError, "BadDecodingError"),
         (.badCommunicationError, "BadCommunicationError"),

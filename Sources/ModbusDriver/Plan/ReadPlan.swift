@@ -50,6 +50,9 @@ package struct ReadField: Equatable, Sendable, BitwiseCopyable {
         lowBit = UInt8(tag.at.bits?.lowerBound ?? 0)
         bitCount = UInt8(tag.at.bits?.count ?? 0)
         isExponentNegated = tag.exponent?.isNegated ?? false
+        guard let word = tag.word else { return }
+        (address, words, type, order) = (word.address, UInt16(word.type.words), word.type, word.order)
+        (lowBit, bitCount) = (0, 0)
     }
 
     /// The addresses that one request must carry for this value (see `ModbusTagPlan.addresses`).

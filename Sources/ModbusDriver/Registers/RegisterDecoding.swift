@@ -1,45 +1,78 @@
 // Registers to raw values and back. The way back serves writes, the simulator and the tests.
 
 package import Acquisition
+internal import GatewayModel
 
 extension ReadField {
     /// The number or flag of this field in the data of an answer.
+    /// - Returns: nil when the registers spell no value of the type (a nibble above 9 in BCD).
+    package func number(in data: RawSpan, from base: Int, bits: Bool) -> RawValue? {
+        let (kind, spelled) = spelling(in: data, from: base, bits: bits)
+        return switch kind {
+        case .boolean: .boolean(spelled != 0)
+        case .integer, .scaled: .integer(Int64(bitPattern: spelled))
+        case .unsigned: .unsigned(spelled)
+        case .real: .real(Double(bitPattern: spelled))
+        case .unreadable: nil
+        }
+    }
+
+    /// The same, written into the sample of this field; with an exponent, or without a value, it is to be finished then.
+    @inline(__always)
+    func spell(into sample: inout RawSample, from data: RawSpan, at base: Int, bits: Bool) {
+        let (kind, spelled) = spelling(in: data, from: base, bits: bits)
+        sample.bits = spelled
+        sample.kind = kind
+    }
+
+    /// Adds the exponent to the sample, or why there is no value.
+    func finish(_ sample: inout RawSample, from data: RawSpan, at base: Int) {
+        if sample.kind.isUnreadable {
+            sample.quality = .badDecodingError
+        } else if let exponent = exponent(in: data, from: base) {
+            (sample.kind, sample.exponent) = (.scaled, Int8(exponent))
+        } else {
+            (sample.kind, sample.quality) = (.unreadable, .badSensorFailure)
+        }
+    }
+
+    /// How the data of an answer spells this field's number or flag; `.unreadable` when it spells no value of the type.
     ///
     /// - Parameters:
     ///   - data: what follows the byte count: registers big endian, or bits packed from the least significant (Modbus
     ///     V1.1b3, 6.1 and 6.3). As long as the request asked for, which is checked once per answer.
     ///   - base: the address of the first register or bit in `data`.
-    /// - Returns: nil when the registers spell no value of the type (a nibble above 9 in BCD).
     /// - Note: Modbus fixes the byte order inside a register (4.2) and says nothing of the order of registers in wider
     ///   values, which is why a word order exists.
     @inline(__always)
-    package func number(in data: RawSpan, from base: Int, bits: Bool) -> RawValue? {
-        let place = Int(address) - base
-        if bits { return .boolean(unsafe data.byte(place >> 3) >> UInt8(place & 7) & 1 == 1) }
-        let position = place * 2
+    private func spelling(in data: RawSpan, from base: Int, bits: Bool) -> (kind: RawSample.Kind, bits: UInt64) {
+        let place = Int(address) &- base
+        if bits { return (.boolean, UInt64(unsafe data.byte(place >> 3) >> UInt8(place & 7) & 1)) }
+        let position = place &* 2
+        func integer(_ number: some BinaryInteger) -> (kind: RawSample.Kind, bits: UInt64) {
+            (.integer, UInt64(truncatingIfNeeded: number))
+        }
         switch type {
         case .u16:
             let register = unsafe data.word(position)
-            return .integer(Int64(bitCount == 0 ? register : register >> UInt16(lowBit) & mask))
-        case .i16: return .integer(Int64(Int16(bitPattern: unsafe data.word(position))))
-        case .f32: return .real(Double(Float(bitPattern: wide32(data, position))))
-        case .u32: return .integer(Int64(wide32(data, position)))
-        case .i32: return .integer(Int64(Int32(bitPattern: wide32(data, position))))
-        case .u64: return .unsigned(wide64(data, position))
-        case .i64: return .integer(Int64(bitPattern: wide64(data, position)))
-        case .f64: return .real(Double(bitPattern: wide64(data, position)))
+            return integer(bitCount == 0 ? register : register >> UInt16(lowBit) & mask)
+        case .i16: return integer(Int16(bitPattern: unsafe data.word(position)))
+        case .f32: return (.real, Double(Float(bitPattern: wide32(data, position))).bitPattern)
+        case .u32: return integer(wide32(data, position))
+        case .i32: return integer(Int32(bitPattern: wide32(data, position)))
+        case .u64: return (.unsigned, wide64(data, position))
+        case .i64: return (.integer, wide64(data, position))
+        case .f64: return (.real, wide64(data, position))
         case .bool:
             let register = unsafe data.word(position)
-            return .boolean(bitCount == 0 ? register != 0 : register >> UInt16(lowBit) & 1 == 1)
-        case .u8: return .integer(Int64(unsafe data.word(position) >> UInt16(lowBit) & 0xFF))
-        case .i8:
-            let register = unsafe data.word(position)
-            return .integer(Int64(Int8(truncatingIfNeeded: register >> UInt16(lowBit))))
-        case .f16: return .real(HalfFloat.number(unsafe data.word(position)))
+            return (.boolean, UInt64(bitCount == 0 ? register == 0 ? 0 : 1 : register >> UInt16(lowBit) & 1))
+        case .u8: return integer(unsafe data.word(position) >> UInt16(lowBit) & 0xFF)
+        case .i8: return integer(Int8(truncatingIfNeeded: unsafe data.word(position) >> UInt16(lowBit)))
+        case .f16: return (.real, HalfFloat.number(unsafe data.word(position)).bitPattern)
         case .bcd16: return Self.decimal(UInt32(unsafe data.word(position)))
         case .bcd32: return Self.decimal(wide32(data, position))
         // Texts are read by `text`.
-        case .string, .bytes, .unixSeconds, .unixMilliseconds, .time6, .time3, .timeIEC870: return nil
+        case .string, .bytes, .unixSeconds, .unixMilliseconds, .time6, .time3, .timeIEC870: return (.unreadable, 0)
         }
     }
 
@@ -67,15 +100,24 @@ extension ReadField {
         return order.swapsHalves ? second << 32 | first : first << 32 | second
     }
 
-    private static func decimal(_ nibbles: UInt32) -> RawValue? {
-        var (rest, number, place) = (nibbles, Int64(0), Int64(1))
+    private static func decimal(_ nibbles: UInt32) -> (kind: RawSample.Kind, bits: UInt64) {
+        var (rest, number, place) = (nibbles, UInt64(0), UInt64(1))
         while rest != 0 {
-            guard rest & 0xF <= 9 else { return nil }
-            number += Int64(rest & 0xF) * place
+            guard rest & 0xF <= 9 else { return (.unreadable, 0) }
+            number += UInt64(rest & 0xF) * place
             place *= 10
             rest >>= 4
         }
-        return .integer(number)
+        return (.integer, number)
+    }
+}
+
+extension RawSample.Kind {
+    var isUnreadable: Bool {
+        switch self {
+        case .unreadable: true
+        default: false
+        }
     }
 }
 

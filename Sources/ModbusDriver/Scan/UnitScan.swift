@@ -13,6 +13,8 @@ struct UnitScan: Sendable {
     private let tags: [ModbusTagPlan]
     private let limits: ModbusUnitLimits
     private var normalisers: [Normaliser]
+    /// One for each of the plan's fields, filled in by each answer.
+    private var samples: [RawSample]
     var grid: ScanGrid
     var learner: RefusalLearner
     /// Requests of the cycle under way, and how far it is; empty between cycles.
@@ -33,6 +35,7 @@ struct UnitScan: Sendable {
         tags = scan.tags
         limits = plan.limits
         self.plan = ReadPlan(tags: scan.tags, limits: plan.limits, cost: cost, knowledge: knowledge)
+        samples = Self.samples(of: self.plan)
         normalisers = scan.tags.map { Normaliser($0.normalisation) }
         grid = ScanGrid(period: scan.period, startingAt: now)
         learner = RefusalLearner(knowledge: knowledge, alignment: plan.limits.alignment)
@@ -54,6 +57,7 @@ struct UnitScan: Sendable {
     /// Makes the plan anew, with what was learned. Only between cycles.
     mutating func replan(cost: RequestCost, knowledge: UnitKnowledge) {
         plan = ReadPlan(tags: tags, limits: limits, cost: cost, knowledge: knowledge)
+        samples = Self.samples(of: plan)
         learner.adopted(knowledge)
     }
 
@@ -64,56 +68,52 @@ struct UnitScan: Sendable {
         // Spans: the checks that nobody else holds the arrays are made once, not with each value.
         let held = plan.fields
         let fields = held.span
-        var normalisers = normalisers.mutableSpan
         var next = request.fields.lowerBound
         while next < request.fields.upperBound {
-            if fields[next].type.isText {
-                let field = fields[next]
-                let position = Int(field.position)
-                if let text = field.text(in: data, from: base) {
-                    normalisers[position].text(text[...], tag: field.tag, at: timestamp, into: &batch)
-                } else if let reading = normalisers[position].unreadable(
-                    .badDecodingError, tag: field.tag, at: timestamp)
-                {
-                    batch.readings.append(reading)
+            // All numbers up to the next text become samples, and these readings: two short loops instead of a call each.
+            let first = next
+            var row = samples.mutableSpan
+            while next < request.fields.upperBound && !fields[next].type.isText {
+                fields[next].spell(into: &row[next], from: data, at: base, bits: isBits)
+                if fields[next].exponentAddress >= 0 || row[next].kind.isUnreadable {
+                    Self.finish(next, fields, &row, data, base)
                 }
-                next += 1
-                continue
+                next &+= 1
             }
-            // All numbers up to the next text, into one piece of memory.
-            var end = next + 1
-            while end < request.fields.upperBound && !fields[end].type.isText { end += 1 }
-            batch.readings.append(addingCapacity: end - next) { readings in
-                for index in next..<end {
-                    Self.add(
-                        fields[index], data, base, isBits, at: timestamp,
-                        &normalisers[Int(fields[index].position)], to: &readings)
+            if next > first {
+                let held = samples
+                let row = held.span.extracting(first..<next)
+                var normalisers = normalisers.mutableSpan
+                batch.readings.append(addingCapacity: next - first) { readings in
+                    Normaliser.add(row, at: timestamp, through: &normalisers, to: &readings)
                 }
             }
-            next = end
+            guard next < request.fields.upperBound else { return }
+            addText(fields[next], data, base, at: timestamp, to: &batch)
+            next += 1
         }
     }
 
-    @inline(__always)
-    private static func add(
-        _ field: ReadField, _ data: RawSpan, _ base: Int, _ isBits: Bool, at timestamp: Timestamp,
-        _ normaliser: inout Normaliser, to readings: inout OutputSpan<Reading>
+    /// Apart, so that the loop before it needs to load of a field what it reads of most.
+    @inline(never)
+    private static func finish(
+        _ index: Int, _ fields: Span<ReadField>, _ row: inout MutableSpan<RawSample>, _ data: RawSpan, _ base: Int
     ) {
-        var bad = Quality.badDecodingError
-        if field.exponentAddress < 0 {
-            if let raw = field.number(in: data, from: base, bits: isBits) {
-                return normaliser.add(raw, tag: field.tag, at: timestamp, to: &readings)
-            }
-        } else if let exponent = field.exponent(in: data, from: base) {
-            if let raw = field.number(in: data, from: base, bits: isBits) {
-                let reading = normaliser.reading(raw, exponent: exponent, tag: field.tag, at: timestamp)
-                if let reading { readings.append(reading) }
-                return
-            }
-        } else {
-            bad = .badSensorFailure
+        fields[index].finish(&row[index], from: data, at: base)
+    }
+
+    private mutating func addText(
+        _ field: ReadField, _ data: RawSpan, _ base: Int, at timestamp: Timestamp, to batch: inout ReadingBatch
+    ) {
+        guard let text = field.text(in: data, from: base) else {
+            return add(field, .badDecodingError, at: timestamp, to: &batch)
         }
-        if let reading = normaliser.unreadable(bad, tag: field.tag, at: timestamp) { readings.append(reading) }
+        normalisers[Int(field.position)].text(text[...], tag: field.tag, at: timestamp, into: &batch)
+    }
+
+    /// What of the samples stays the same from answer to answer.
+    private static func samples(of plan: ReadPlan) -> [RawSample] {
+        plan.fields.map { RawSample(.unreadable, bits: 0, tag: $0.tag, position: $0.position) }
     }
 
     /// The readings of a request that failed, added to `batch`.
