@@ -173,7 +173,7 @@ let package = Package(
                 "Commissioning", "TestSupport",
             ]),
         tests("GatewayTests", ["GatewayModel", "GatewayPlatform", "Gateway"]),
-        tests("EndToEndTests", [crypto]),
+        tests("EndToEndTests", ["TestSupport", crypto]),
         tests("ArchitectureTests"),
     ],
     swiftLanguageModes: [.v6]

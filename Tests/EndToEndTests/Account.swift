@@ -35,8 +35,19 @@ struct Account {
     private(set) var faults: [String] = []
     private(set) var streams: Set<String> = []
 
-    init(_ subscriber: Child) {
-        for line in subscriber.output.split(separator: "\n") { take(line) }
+    /// Bytes of the subscriber's output that are in here.
+    private var taken = 0
+
+    init(_ subscriber: Child) { follow(subscriber) }
+
+    /// Takes what the subscriber has heard since, as far as its lines are whole.
+    mutating func follow(_ subscriber: Child) {
+        guard let file = try? FileHandle(forReadingFrom: subscriber.outputFile) else { return }
+        defer { try? file.close() }
+        try? file.seek(toOffset: UInt64(taken))
+        guard let bytes = try? file.readToEnd(), let end = bytes.lastIndex(of: UInt8(ascii: "\n")) else { return }
+        taken += end - bytes.startIndex + 1
+        for line in String(decoding: bytes[..<end], as: UTF8.self).split(separator: "\n") { take(line) }
     }
 
     private mutating func take(_ line: Substring) {
@@ -97,16 +108,13 @@ struct Account {
         var known = Set(readings.keys)
         for alarm in alarms { known.insert(alarm.sequence) }
         guard let first = known.min(), let last = known.max() else { return [] }
+        // What came and what a gap tells, in order; a gap may follow on another (two kills with nothing sent between).
+        let accounted = known.map { $0...$0 } + gaps.filter { $0.first <= $0.last }.map { $0.first...$0.last }
         var missing: [ClosedRange<UInt64>] = []
         var expected = first
-        for sequence in known.sorted() + [last + 1] {
-            if sequence > expected {
-                let range = expected...(sequence - 1)
-                if !gaps.contains(where: { $0.first <= range.lowerBound && range.upperBound <= $0.last }) {
-                    missing.append(range)
-                }
-            }
-            expected = max(expected, sequence + 1)
+        for range in accounted.sorted(by: { $0.lowerBound < $1.lowerBound }) where range.lowerBound <= last {
+            if range.lowerBound > expected { missing.append(expected...(range.lowerBound - 1)) }
+            expected = max(expected, range.upperBound + 1)
         }
         return missing
     }

@@ -1,6 +1,7 @@
 // The promise, end to end with the built daemon: from register to subscriber nothing is lost that was committed.
 
 import Foundation
+import TestSupport
 import Testing
 
 /// A device whose registers count how often they were read: every poll has its own number.
@@ -19,7 +20,7 @@ private let counterProfile = """
 private let scanSeconds = 0.05
 
 extension EndToEnd {
-    @Suite("Nothing is lost", .serialized, .timeLimit(.minutes(10)))
+    @Suite("Nothing is lost", .serialized, .timeLimit(.minutes(60)))
     struct NothingLostTests {
         let plant: Plant
         let devicePort = freePort()
@@ -38,15 +39,25 @@ extension EndToEnd {
                 sinks:
                   plant:
                     mqtt: { url: "mqtt://127.0.0.1:\(plant.brokerPort)" }
-                store: { directory: \(plant.folder.path())/store, disk: 64MiB, segment: 1MiB, keep_free: 0MiB, commit: 200ms }
+                store: { directory: \(plant.folder.path())/store, disk: 24MiB, segment: 1MiB, keep_free: 0MiB, commit: 200ms }
                 http: { listen: "127.0.0.1:\(plant.httpPort)" }
                 """, to: "site.yaml")
         }
 
         /// Waits until the subscriber has heard `more` readings more than now.
         private func hear(_ more: Int, _ subscriber: Child) async {
-            let before = Account(subscriber).readings.count
-            #expect(await eventually(within: 60) { Account(subscriber).readings.count >= before + more })
+            var account = Account(subscriber)
+            await hear(more, subscriber, &account)
+        }
+
+        private func hear(_ more: Int, _ subscriber: Child, _ account: inout Account) async {
+            account.follow(subscriber)
+            let before = account.readings.count
+            let heard = await eventually(within: 60) {
+                account.follow(subscriber)
+                return account.readings.count >= before + more
+            }
+            #expect(heard)
         }
 
         /// Values of a tag count up by one from poll to poll; how many polls are missing in between, and where.
@@ -60,10 +71,15 @@ extension EndToEnd {
             let broker = try await plant.startBroker()
             let simulation = try await plant.startSimulation(ports: [devicePort])
             let subscriber = try await plant.startSubscriber()
-            let kills = 5
+            // `scripts/kills` does this a thousand times.
+            let environment = ProcessInfo.processInfo.environment
+            let kills = environment["LINESIDE_KILLS"].flatMap(Int.init) ?? 50
+            var random = Seeded(seed: environment["LINESIDE_SEED"].flatMap(UInt64.init) ?? 1)
+            var heard = Account(subscriber)
             for round in 0..<kills {
                 let gateway = try await plant.startGateway()
-                await hear(200 + 70 * round, subscriber)
+                // From the first moment on, and past several commits: the segments go round their ring.
+                await hear(Int.random(in: 0...round % 5 * 40, using: &random), subscriber, &heard)
                 gateway.kill(SIGKILL)
                 #expect(await gateway.exitCode(within: 10) == -SIGKILL)
             }
@@ -73,6 +89,9 @@ extension EndToEnd {
             #expect(await gateway.exitCode(within: 10) == 0, "\(gateway.output)")
 
             let account = Account(subscriber)
+            print(
+                "kills \(kills): \(account.readings.count) readings arrived, \(account.duplicates) twice, "
+                    + "\(account.gaps.count) gaps told")
             #expect(account.faults.isEmpty, "\(account.faults)")
             #expect(account.streams.count == 1)
             #expect(account.missing.isEmpty, "unexplained sequence numbers: \(account.missing)")
