@@ -82,7 +82,9 @@ struct SinkSection {
         plan.diskBytes = reader.value("disk", .size(from: 1 << 20, to: 16 << 40), default: plan.diskBytes)
         plan.keepFreeBytes = reader.value("keep_free", .size(from: 0, to: 16 << 40), default: plan.keepFreeBytes)
         plan.commitWindow = reader.value(
-            "commit", .duration(from: .milliseconds(10), to: .seconds(60)), default: plan.commitWindow)
+            "commit",
+            .duration(from: JournalPlan.commitWindows.lowerBound, to: JournalPlan.commitWindows.upperBound),
+            default: plan.commitWindow)
         // A small ring gets small segments: retention takes whole ones, an eighth of the ring at most.
         let fitting = min(plan.segmentBytes, plan.diskBytes / 8 & ~4095)
         plan.segmentBytes = reader.value("segment", .size(from: 64 << 10, to: 1 << 30), default: fitting)

@@ -24,6 +24,7 @@ package final class Journal: Sendable {
     let readFailures = Mutex<[UInt64: Int]>([:])
     private let writer: Mutex<LogWriter>
     private let bells = Mutex<[WakeUp]>([])
+    private let commitBells = Mutex<[WakeUp]>([])
     /// Wakes the journal's thread, and the pipeline when it waits for room.
     private let work = WakeUp()
     private let room = WakeUp()
@@ -181,6 +182,30 @@ package final class Journal: Sendable {
     package func ringOnAppend(_ bell: WakeUp) { bells.withLock { $0.append(bell) } }
     package func removeBell(_ bell: WakeUp) { bells.withLock { $0.removeAll { $0 === bell } } }
 
+    private func announceCommit() { commitBells.withLock { for bell in $0 { bell.ring() } } }
+
+    /// Records below this number are on the disk: no power cut takes them any more. While there is no disk it stands.
+    package var durable: SequenceNumber { memory.withLock { SequenceNumber($0.durable) } }
+
+    /// Rings after each commit that made more durable. For those who may acknowledge then.
+    package func ringOnCommit(_ bell: WakeUp) { commitBells.withLock { $0.append(bell) } }
+    package func removeCommitBell(_ bell: WakeUp) { commitBells.withLock { $0.removeAll { $0 === bell } } }
+
+    /// Waits until everything below `sequence` is on the disk, or until the time has passed. For a thread that has
+    /// nothing else to do; one with a loop of its own takes `ringOnCommit`.
+    package func waitUntilDurable(_ sequence: SequenceNumber, timeout: Duration) -> Bool {
+        let bell = WakeUp()
+        ringOnCommit(bell)
+        defer { removeCommitBell(bell) }
+        let deadline = clock.monotonic().advanced(by: timeout)
+        while durable < sequence {
+            let left = deadline.duration(since: clock.monotonic())
+            guard left > .zero else { return false }
+            _ = bell.wait(timeout: left)
+        }
+        return true
+    }
+
     /// The alarms that are active at the end of the log, by name.
     package var standingAlarms: [AlarmTransition] {
         memory.withLock { $0.standing.values.sorted { $0.alarm < $1.alarm } }
@@ -209,13 +234,16 @@ package final class Journal: Sendable {
         work.ring()
         thread.withLock { $0 }?.join()
         writer.withLock { $0.stop(now: clock.monotonic()) }
+        announceCommit()
         room.ring()
     }
 
     /// One step of the thread's loop: writes and syncs what is due.
     /// - Returns: when it wants to be called again, at the latest; a bell may ring earlier.
     package func performDueWork(now: MonotonicTime) -> MonotonicTime {
+        let before = durable
         writer.withLock { $0.work(now: now) }
+        if durable > before { announceCommit() }
         let (next, wasWaiting) = memory.withLock { memory in
             // Once a second, so that the watchdog sees the thread.
             let next = min(

@@ -13,6 +13,10 @@ package struct JournalPlan: Equatable, Sendable {
     /// What a power cut may take at most: the time from the first uncommitted reading to its fdatasync.
     package var commitWindow: Duration
 
+    /// Shorter than 50 ms wears the flash out for nothing: a write alone may wait that long. Longer than 10 s is more
+    /// than anyone should lose.
+    package static let commitWindows: ClosedRange<Duration> = .milliseconds(50)...(.seconds(10))
+
     package init(
         directory: String, diskBytes: Int64 = 4 << 30, segmentBytes: Int64 = 8 << 20, keepFreeBytes: Int64 = 1 << 30,
         commitWindow: Duration = .seconds(1)

@@ -27,6 +27,8 @@ struct LogMemory: Sendable {
     var firstUnwritten: MonotonicTime?
     var firstUncommitted: MonotonicTime?
     var unwrittenBytes = 0
+    /// Encoded since the last commit began.
+    var uncommittedBytes = 0
     var pendingBytes = 0
     /// When the writer will look again by itself.
     var nextWake = MonotonicTime(nanoseconds: .max)
@@ -78,11 +80,14 @@ extension LogMemory {
         let added = tail.byteCount - before
         pendingBytes += added
         unwrittenBytes += added
+        uncommittedBytes += added
         statistics.records += UInt64(count)
         let writeAt = (firstUnwritten ?? now).advanced(by: bounds.flushDelay)
         firstUnwritten = firstUnwritten ?? now
         firstUncommitted = firstUncommitted ?? now
-        let isFull = unwrittenBytes >= bounds.blockBytes && unwrittenBytes - added < bounds.blockBytes
+        let isFull =
+            unwrittenBytes >= bounds.blockBytes && unwrittenBytes - added < bounds.blockBytes
+            || uncommittedBytes >= bounds.commitBytes && uncommittedBytes - added < bounds.commitBytes
         return .stored(first: first, mustRing: !statistics.isRAMOnly && (isFull || nextWake > writeAt))
     }
 
@@ -108,7 +113,10 @@ extension LogMemory {
     func due(now: MonotonicTime, window: Duration) -> (write: Bool, commit: Bool) {
         let isWindowOver = firstUncommitted.map { now >= $0.advanced(by: window) } ?? false
         let isDelayOver = firstUnwritten.map { now >= $0.advanced(by: bounds.flushDelay) } ?? false
-        return (isDelayOver || unwrittenBytes >= bounds.blockBytes, isWindowOver || isAppenderWaiting)
+        return (
+            isDelayOver || unwrittenBytes >= bounds.blockBytes,
+            isWindowOver || isAppenderWaiting || uncommittedBytes >= bounds.commitBytes
+        )
     }
 
     /// When something will be due if nothing else happens.
@@ -134,6 +142,7 @@ extension LogMemory {
     /// A sync is about to begin: what comes in from now on waits for the next one.
     mutating func noteCommitBegins(written: UInt64, now: MonotonicTime) {
         firstUncommitted = written == next ? nil : now
+        uncommittedBytes = unwrittenBytes
     }
 
     /// Everything below `sequence` is on the disk.
