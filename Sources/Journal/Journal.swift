@@ -48,6 +48,7 @@ package final class Journal: Sendable {
         var start = LogMemory(
             bounds: bounds, next: log.resume, durable: log.end, reservation: log.resume, dictionary: dictionary)
         start.segments = log.segments
+        start.whenFull = Self.promises(plan.whenFull)
         start.cursors = log.cursors
         start.standing = log.standing
         start.statistics.corrupt = log.report.lost
@@ -67,6 +68,7 @@ package final class Journal: Sendable {
             start = LogMemory(
                 bounds: bounds, next: log.resume, durable: log.resume, reservation: .max, dictionary: dictionary)
             start.standing = log.standing
+            start.whenFull = Self.promises(plan.whenFull)
             start.statistics.isRAMOnly = true
             start.statistics.ramOnlyTrouble = log.report.sentence
             memory = SharedMemory(start)
@@ -156,7 +158,10 @@ package final class Journal: Sendable {
                 return SequenceNumber(first)
             case .dropped: return SequenceNumber(next)
             case .mustWait:
-                memory.withLock { $0.statistics.waits += 1 }
+                memory.withLock { memory in
+                    memory.statistics.waits += 1
+                    if memory.waitsFor != nil { memory.statistics.lastWait = now }
+                }
                 waitForRoom()
             }
         }
@@ -173,6 +178,19 @@ package final class Journal: Sendable {
     package func adopt(_ tags: TagTable) {
         let dictionary = dictionaries.adopt(JournalDictionary(tags))
         memory.withLock { $0.dictionary = dictionary }
+    }
+
+    /// What sinks are promised from now on, by name; after a reload.
+    package func adopt(whenFull: [String: WhenFull]) {
+        memory.withLock { memory in
+            memory.whenFull = Self.promises(whenFull)
+            memory.mustCommit = true
+        }
+        work.ring()
+    }
+
+    private static func promises(_ whenFull: [String: WhenFull]) -> [String: WhenFull] {
+        Dictionary(whenFull.map { (CursorTable.key($0.key), $0.value) }, uniquingKeysWith: { first, _ in first })
     }
 
     // MARK: Bells
@@ -228,8 +246,20 @@ package final class Journal: Sendable {
         }
     }
 
+    /// From now on `append` doesn't wait for a sink any more: who stops must come to an end. What the ring has no room
+    /// for is written all the same, into a slot beyond the plan.
+    package func prepareToStop() {
+        memory.withLock { memory in
+            (memory.isStopping, memory.waitsFor) = (true, nil)
+            memory.mustCommit = true
+        }
+        work.ring()
+        room.ring()
+    }
+
     /// Writes and syncs everything, marks the end as clean and ends the thread. Appends that follow are dropped.
     package func stop() {
+        prepareToStop()
         isStopping.store(true, ordering: .releasing)
         work.ring()
         thread.withLock { $0 }?.join()
@@ -249,8 +279,10 @@ package final class Journal: Sendable {
             let next = min(
                 memory.nextDue(window: plan.commitWindow) ?? .init(nanoseconds: .max), now.advanced(by: .seconds(1)))
             memory.nextWake = next
-            defer { memory.isAppenderWaiting = false }
-            return (next, memory.isAppenderWaiting)
+            // Who waits for a sink looks again by itself; woken by each round, the two would chase each other.
+            let mustRing = memory.isAppenderWaiting && memory.waitsFor == nil
+            memory.isAppenderWaiting = false
+            return (next, mustRing)
         }
         if wasWaiting { room.ring() }
         return next

@@ -20,6 +20,10 @@ package struct JournalBounds: Sendable {
     package var reservation: UInt64 = 1 << 28
     /// How often a failed disk is tried again.
     package var probeInterval = Duration.seconds(10)
+    /// How often the ring is looked at for what is too old; and how long after the start first, so that a clock that
+    /// was wrong then is put right before anything goes for its age.
+    package var upkeepInterval = Duration.seconds(60)
+    package var upkeepDelay = Duration.seconds(900)
     /// Failed reads of one segment until its records are given up as a gap: a sink must not hang on it for ever.
     package var readAttempts = 3
 

@@ -36,6 +36,8 @@ package struct JournalGap: Equatable, Sendable {
         case diskError = 3
         /// Not given out, or lost with RAM, when the gateway stopped without warning.
         case restart = 4
+        /// Older than the store keeps anything.
+        case expired = 5
     }
 
     package var first: SequenceNumber
@@ -69,9 +71,12 @@ package struct JournalBacklog: Equatable, Sendable {
     package var records: UInt64
     /// Time of the oldest of them; nil when there is none, or when it can't be read.
     package var oldest: Timestamp?
+    /// Records that were given up before the sink had them, since the start.
+    package var missed: UInt64
 
-    package init(records: UInt64, oldest: Timestamp?) {
+    package init(records: UInt64, oldest: Timestamp?, missed: UInt64 = 0) {
         self.records = records
         self.oldest = oldest
+        self.missed = missed
     }
 }

@@ -238,6 +238,7 @@ extension JournalGap.Reason {
         case .corrupt: "corrupt"
         case .diskError: "disk error"
         case .restart: "restart"
+        case .expired: "expired"
         }
     }
 }

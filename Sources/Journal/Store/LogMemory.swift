@@ -21,6 +21,15 @@ struct LogMemory: Sendable {
     var cursorVersion = 0
     /// Live segments, oldest first.
     var segments: [SegmentInfo] = []
+    /// What sinks were promised, by the name in `cursors`; what was given up all the same.
+    var whenFull: [String: WhenFull] = [:]
+    var givenUp = GivenUp()
+    /// Records given up before that sink had them.
+    var missed: [String: UInt64] = [:]
+    /// The sink for which the writer waits.
+    var waitsFor: String?
+    /// Something has changed for which the writer waits.
+    var mustCommit = false
     var statistics = JournalStatistics()
 
     /// When the first record came in that isn't written, and the first change that isn't durable.
@@ -33,6 +42,7 @@ struct LogMemory: Sendable {
     /// When the writer will look again by itself.
     var nextWake = MonotonicTime(nanoseconds: .max)
     var isAppenderWaiting = false
+    var isStopping = false
     var isStopped = false
 
     init(bounds: JournalBounds, next: UInt64, durable: UInt64, reservation: UInt64, dictionary: JournalDictionary) {
@@ -67,7 +77,20 @@ extension LogMemory {
             return .dropped
         }
         if statistics.isRAMOnly {
-            while pendingBytes + bytes > bounds.pendingBytes, dropOldest(wall) {}
+            while pendingBytes + bytes > bounds.pendingBytes {
+                if let sink = sinkThatHoldsRAM {
+                    (waitsFor, isAppenderWaiting) = (sink, true)
+                    return .mustWait
+                }
+                guard dropOldest(wall) else { break }
+            }
+            waitsFor = nil
+        } else if isStopping {
+            // Nobody could wait: what is in the mailbox yet is taken in.
+            guard hasNumbers else {
+                statistics.dropped += UInt64(count)
+                return .dropped
+            }
         } else if !hasNumbers || pendingBytes > 0 && pendingBytes + bytes > bounds.pendingBytes {
             isAppenderWaiting = true
             return .mustWait
@@ -115,7 +138,7 @@ extension LogMemory {
         let isDelayOver = firstUnwritten.map { now >= $0.advanced(by: bounds.flushDelay) } ?? false
         return (
             isDelayOver || unwrittenBytes >= bounds.blockBytes,
-            isWindowOver || isAppenderWaiting || uncommittedBytes >= bounds.commitBytes
+            isWindowOver || isAppenderWaiting || mustCommit || uncommittedBytes >= bounds.commitBytes
         )
     }
 
@@ -142,6 +165,7 @@ extension LogMemory {
     /// A sync is about to begin: what comes in from now on waits for the next one.
     mutating func noteCommitBegins(written: UInt64, now: MonotonicTime) {
         firstUncommitted = written == next ? nil : now
+        mustCommit = false
         uncommittedBytes = unwrittenBytes
     }
 
@@ -153,10 +177,10 @@ extension LogMemory {
         pendingBytes = tail.bytes(after: durable)
     }
 
-    /// Numbers between `sequence` and the end that were given out, not skipped.
-    func records(from sequence: UInt64) -> UInt64 {
-        let start = max(sequence, oldest)
-        guard start < next else { return 0 }
+    /// Numbers from `sequence` on that were given out, not skipped, up to `limit` or to the end.
+    func records(from sequence: UInt64, to limit: UInt64 = .max) -> UInt64 {
+        let (start, end) = (max(sequence, oldest), min(limit, next))
+        guard start < end else { return 0 }
         // By where they begin: a segment that failed and the one after it, or RAM, may tell of the same gap.
         var gaps: [UInt64: UInt64] = [:]
         for segment in segments where segment.gapCount > 0 {
@@ -166,9 +190,10 @@ extension LogMemory {
             gaps[block.first] = max(gaps[block.first] ?? 0, block.next)
         }
         let skipped = gaps.reduce(UInt64(0)) { sum, gap in
-            sum + (gap.value > start ? gap.value - max(start, gap.key) : 0)
+            let (from, to) = (max(start, gap.key), min(end, gap.value))
+            return sum + (to > from ? to - from : 0)
         }
-        return next - start - min(skipped, next - start)
+        return end - start - min(skipped, end - start)
     }
 
     mutating func snapshot() -> JournalStatistics {
@@ -176,6 +201,7 @@ extension LogMemory {
         statistics.durableSequence = SequenceNumber(durable)
         statistics.oldestSequence = SequenceNumber(oldest)
         statistics.segments = segments.count
+        statistics.waitsFor = waitsFor
         return statistics
     }
 }

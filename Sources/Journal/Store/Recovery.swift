@@ -10,6 +10,8 @@ struct RecoveredLog {
     var slots: [SlotRing.Slot] = []
     var segments: [SegmentInfo] = []
     var lastNumber: UInt64 = 0
+    /// How far the log time had come; nil for a new store.
+    var logTime: LogTime.Last?
     /// Where the last record ends, and where numbering goes on. The numbers between are a gap.
     var end: UInt64 = 1
     var resume: UInt64 = 1
@@ -79,6 +81,7 @@ struct Recovery {
         guard let newest = found.max(by: { $0.header.number < $1.header.number })?.header else { return }
         log.stream = newest.stream
         log.lastNumber = newest.number + unidentified
+        log.logTime = LogTime.Last(log: newest.logTime, wall: newest.createdWall)
         found.sort { $0.header.number < $1.header.number }
         for (header, slot, byteCount) in found {
             guard header.stream == newest.stream else {
