@@ -121,6 +121,9 @@ package struct JournalState: Equatable, Sendable {
     package var badSlots = 0
     /// True while reading waits for a sink, because nothing that it needs may be given up.
     package var isWaiting = false
+    /// False while the machine's clock can't be believed; and how often it was set since the start.
+    package var isClockSet = true
+    package var clockSteps = 0
     package init() {}
 }
 

@@ -30,6 +30,8 @@ package final class Journal: Sendable {
     private let room = WakeUp()
     private let thread = Mutex<DedicatedThread?>(nil)
     private let isStopping = Atomic(false)
+    /// For a minute after the clock was set there may be batches that were read before.
+    private let mayBeLate = Atomic(false)
 
     /// Recovers what the disk holds and begins a segment, before it returns.
     package init(
@@ -45,8 +47,13 @@ package final class Journal: Sendable {
         } catch {
             trouble = error
         }
+        let watch = ClockWatch(
+            earliest: bounds.earliestWall, last: log.lastWall, wall: clock.wall(), monotonic: began, next: log.resume)
         var start = LogMemory(
-            bounds: bounds, next: log.resume, durable: log.end, reservation: log.resume, dictionary: dictionary)
+            bounds: bounds, next: log.resume, durable: log.end, reservation: log.resume, dictionary: dictionary,
+            watch: watch)
+        start.clock = log.clock
+        start.greetClock(now: began)
         start.segments = log.segments
         start.whenFull = Self.promises(plan.whenFull)
         start.cursors = log.cursors
@@ -66,7 +73,9 @@ package final class Journal: Sendable {
                 ?? memory.withLock { $0.statistics.ramOnlyTrouble } ?? "no slot can be written"
             log.stream = Self.newStream()
             start = LogMemory(
-                bounds: bounds, next: log.resume, durable: log.resume, reservation: .max, dictionary: dictionary)
+                bounds: bounds, next: log.resume, durable: log.resume, reservation: .max, dictionary: dictionary,
+                watch: watch)
+            start.greetClock(now: began)
             start.standing = log.standing
             start.whenFull = Self.promises(plan.whenFull)
             start.statistics.isRAMOnly = true
@@ -118,7 +127,8 @@ package final class Journal: Sendable {
         guard !batch.readings.isEmpty else { return SequenceNumber(memory.withLock { $0.next }) }
         let maxBytes = FormatBounds.largestFrame(segmentBytes: plan.segmentBytes) / 2
         let maxText = min(maxBytes / 2, FormatBounds.textPerFrame)
-        let batch = batch.text.count > maxText ? batch.cuttingText(toBytes: maxText) : batch
+        var batch = batch.text.count > maxText ? batch.cuttingText(toBytes: maxText) : batch
+        if mayBeLate.load(ordering: .relaxed) { putRight(&batch) }
         let parts = BatchSplitter.parts(of: batch, maxBytes: maxBytes)
         return admit(count: batch.readings.count, bytes: ReadingRows.byteCount(of: batch)) { bytes, dictionary, first in
             for part in parts {
@@ -136,7 +146,11 @@ package final class Journal: Sendable {
             bytes, _, first in
             AlarmFrame.append(transition, sequence: first, isRestated: false, to: &bytes)
         }
-        memory.withLock { $0.standing[transition.alarm] = transition.state == .active ? transition : nil }
+        memory.withLock { memory in
+            var transition = transition
+            if !memory.watch.isSet { transition.clock = .unset }
+            memory.standing[transition.alarm] = transition.state == .active ? transition : nil
+        }
         return number
     }
 
@@ -145,13 +159,15 @@ package final class Journal: Sendable {
     ) -> SequenceNumber {
         while true {
             let (now, wall) = (clock.monotonic(), clock.wall())
-            let (admission, next) = memory.withLock { memory in
+            let (admission, next, step) = memory.withLock { memory in
+                let step = memory.look(wall: wall, now: now)
                 let generation = memory.dictionary.generation
                 let admission = memory.admit(count: count, bytes: bytes, now: now, wall: wall) { bytes, first in
                     encode(&bytes, generation, first)
                 }
-                return (admission, memory.next)
+                return (admission, memory.next, step)
             }
+            if let step { noteClock(step) }
             switch admission {
             case .stored(let first, let mustRing):
                 if mustRing { work.ring() }
@@ -165,6 +181,20 @@ package final class Journal: Sendable {
                 waitForRoom()
             }
         }
+    }
+
+    private func noteClock(_ step: ClockStep) {
+        if step.cause == .set { mayBeLate.store(true, ordering: .relaxed) }
+        work.ring()
+    }
+
+    /// Moves the times of a batch that was read before the clock was set and comes in after.
+    private func putRight(_ batch: inout ReadingBatch) {
+        let (now, last) = (clock.monotonic(), memory.withLock { $0.clock.steps.last { $0.cause == .set } })
+        guard let last, now.duration(since: last.monotonic) <= ClockLedger.lateness else {
+            return mayBeLate.store(false, ordering: .relaxed)
+        }
+        if batch.isLate(last) { batch.shift(by: last.offset, upTo: last.before) }
     }
 
     private func waitForRoom() {
@@ -272,6 +302,9 @@ package final class Journal: Sendable {
     /// - Returns: when it wants to be called again, at the latest; a bell may ring earlier.
     package func performDueWork(now: MonotonicTime) -> MonotonicTime {
         let before = durable
+        if let step = memory.withLock({ $0.look(wall: clock.wall(), now: now) }), step.cause == .set {
+            mayBeLate.store(true, ordering: .relaxed)
+        }
         writer.withLock { $0.work(now: now) }
         if durable > before { announceCommit() }
         let (next, wasWaiting) = memory.withLock { memory in

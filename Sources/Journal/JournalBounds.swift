@@ -1,5 +1,7 @@
 // Every bound of the journal, each with its reason and what happens when it is reached.
 
+package import GatewayModel
+
 /// The bounds of one journal. A value, so that tests can make them small.
 package struct JournalBounds: Sendable {
     /// Encoded bytes that are not on the disk yet. A slow card may stall for seconds: at 10,000 readings a second this
@@ -24,6 +26,8 @@ package struct JournalBounds: Sendable {
     /// was wrong then is put right before anything goes for its age.
     package var upkeepInterval = Duration.seconds(60)
     package var upkeepDelay = Duration.seconds(900)
+    /// No clock that was ever set is before this, 2025-01-01: one that is has come up without a battery.
+    package var earliestWall = Timestamp(nanoseconds: 1_735_689_600_000_000_000)
     /// Failed reads of one segment until its records are given up as a gap: a sink must not hang on it for ever.
     package var readAttempts = 3
 

@@ -16,9 +16,16 @@ extension Journal {
             guard fill(&chunk) else { continue }
             if chunk.corrupt > 0 { memory.withLock { $0.statistics.corrupt += chunk.corrupt } }
             return JournalChunk(
-                records: chunk.records, next: SequenceNumber(chunk.next),
+                records: putRight(chunk.records), next: SequenceNumber(chunk.next),
                 dictionary: chunk.dictionary ?? memory.withLock { $0.dictionary })
         }
+    }
+
+    /// Times of a clock that was not set then, as they are known now.
+    private func putRight(_ records: [JournalRecord]) -> [JournalRecord] {
+        guard records.contains(where: \.isClockUnset) else { return records }
+        let ledger = memory.withLock { $0.clock }
+        return records.map(ledger.rebase)
     }
 
     /// False when a segment was recycled while it was read.

@@ -23,6 +23,15 @@ package enum JournalRecord: Equatable, Sendable {
     case alarm(SequenceNumber, AlarmTransition)
     /// Numbers that lead to no record, said instead of silence.
     case gap(JournalGap)
+
+    /// True when its times were told by a clock that had not been set.
+    var isClockUnset: Bool {
+        switch self {
+        case .readings(_, let batch): batch.clock == .unset
+        case .alarm(_, let transition): transition.clock == .unset
+        case .gap: false
+        }
+    }
 }
 
 /// Numbers without records, from `first` to `last`, both included.

@@ -150,6 +150,8 @@ extension MetricsText {
         single("journal_durable_sequence", .gauge, "Records below this are on disk.", Double(journal.durable.value))
         single("journal_memory_only", .gauge, "1 while the disk refuses.", journal.isMemoryOnly ? 1 : 0)
         single("journal_dropped_total", .counter, "Records lost before the disk.", Double(journal.dropped))
+        single("clock_set", .gauge, "0 while the clock can't be believed.", journal.isClockSet ? 1 : 0)
+        single("clock_steps_total", .counter, "Times that the clock was set.", Double(journal.clockSteps))
         single("journal_waiting", .gauge, "1 while reading waits for a sink.", journal.isWaiting ? 1 : 0)
         single("journal_bad_slots", .gauge, "Slots that failed and are not used.", Double(journal.badSlots))
     }

@@ -29,13 +29,15 @@ struct SegmentHeader: Equatable {
     var segmentBytes: Int64
     var createdWall: Timestamp
     var createdMonotonic: MonotonicTime
+    /// Whether the wall clock could be believed then.
+    var isClockSet = true
     var cursors = CursorTable()
 
     func encoded() -> [UInt8] {
         var bytes = Self.magic
         bytes.append(little: Self.version)
         bytes.append(little: UInt16(Self.byteCount))
-        bytes.append(little: UInt32(0))  // flags, none yet
+        bytes.append(little: UInt32(isClockSet ? 0 : 1))  // flags
         bytes.append(contentsOf: stream)
         for number in [number, firstSequence, reservation, oldestLive, gapCount] { bytes.append(little: number) }
         bytes.append(little: logTime)
@@ -87,6 +89,7 @@ struct SegmentHeader: Equatable {
             logTime: logTime == 0 ? created : logTime, segmentBytes: copy.number(at: 80, as: Int64.self),
             createdWall: Timestamp(nanoseconds: created),
             createdMonotonic: MonotonicTime(nanoseconds: copy.number(at: 96, as: Int64.self)),
+            isClockSet: copy.number(at: 12, as: UInt32.self) & 1 == 0,
             cursors: CursorTable(copy, in: 104..<copyBytes - 4) ?? CursorTable())
     }
 }

@@ -21,6 +21,8 @@ struct LogMemory: Sendable {
     var cursorVersion = 0
     /// Live segments, oldest first.
     var segments: [SegmentInfo] = []
+    var watch: ClockWatch
+    var clock = ClockLedger()
     /// What sinks were promised, by the name in `cursors`; what was given up all the same.
     var whenFull: [String: WhenFull] = [:]
     var givenUp = GivenUp()
@@ -45,7 +47,11 @@ struct LogMemory: Sendable {
     var isStopping = false
     var isStopped = false
 
-    init(bounds: JournalBounds, next: UInt64, durable: UInt64, reservation: UInt64, dictionary: JournalDictionary) {
+    init(
+        bounds: JournalBounds, next: UInt64, durable: UInt64, reservation: UInt64, dictionary: JournalDictionary,
+        watch: ClockWatch
+    ) {
+        self.watch = watch
         self.bounds = bounds
         self.next = next
         self.durable = durable
@@ -95,10 +101,12 @@ extension LogMemory {
             isAppenderWaiting = true
             return .mustWait
         }
-        let (first, before) = (next, tail.byteCount)
+        let (first, before, isClockSet) = (next, tail.byteCount, watch.isSet)
         next += UInt64(count)
-        tail.append(first: first, next: next, dictionary: dictionary, blockBytes: bounds.blockBytes) {
-            encode(&$0, first)
+        tail.append(first: first, next: next, dictionary: dictionary, blockBytes: bounds.blockBytes) { bytes in
+            let start = bytes.count
+            encode(&bytes, first)
+            if !isClockSet { FrameHeader.mark(&bytes, from: start, .clockUnset) }
         }
         let added = tail.byteCount - before
         pendingBytes += added
@@ -202,6 +210,7 @@ extension LogMemory {
         statistics.oldestSequence = SequenceNumber(oldest)
         statistics.segments = segments.count
         statistics.waitsFor = waitsFor
+        statistics.isClockSet = watch.isSet
         return statistics
     }
 }

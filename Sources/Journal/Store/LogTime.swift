@@ -8,10 +8,11 @@ internal import GatewayPlatform
 /// Each segment's header says the log time at which it was begun. So a clock that is set to another year makes nothing
 /// older, and one that was wrong at the start is forgiven when it is put right. A pure value.
 struct LogTime: Equatable, Sendable {
-    /// What the newest segment says: its log time, and the wall clock then as it would be without later steps.
+    /// What the newest segment says: its log time, and the wall clock then as it would be without later steps; nil when
+    /// that clock was not set.
     struct Last: Equatable, Sendable {
         var log: Int64
-        var wall: Timestamp
+        var wall: Timestamp?
     }
 
     private let last: Last?
@@ -30,7 +31,7 @@ struct LogTime: Equatable, Sendable {
 
     private static func base(_ last: Last?, _ wall: Timestamp) -> Int64 {
         guard let last else { return wall.nanoseconds }
-        return last.log &+ max(0, wall.duration(since: last.wall).nanoseconds)
+        return last.log &+ max(0, last.wall.map { wall.duration(since: $0).nanoseconds } ?? 0)
     }
 
     func now(_ monotonic: MonotonicTime) -> Int64 { base &+ monotonic.duration(since: start).nanoseconds }

@@ -35,6 +35,8 @@ struct LogWriter {
     /// Slots that failed since the last sync that worked.
     private var failures = 0
     private var logTime: LogTime
+    /// Steps of the clock: heeded, written, and durable.
+    private var steps: (seen: Int, told: Int, durable: Int)
     /// When the ring is next looked at for what is too old and for what is missing of the reserve.
     private var nextUpkeep: MonotonicTime
     /// Records counted as dropped that the next sync makes durable after all.
@@ -56,7 +58,8 @@ struct LogWriter {
         written = recovered.end
         standing = StandingAlarms(recovered.standing)
         reservation = recovered.resume
-        let now = clock.monotonic()
+        let (now, told) = (clock.monotonic(), recovered.clock.count)
+        steps = (told, told, told)
         logTime = LogTime(after: recovered.logTime, wall: clock.wall(), monotonic: now)
         nextUpkeep = now.advanced(by: memory.withLock { $0.bounds.upkeepDelay })
     }
@@ -65,6 +68,7 @@ struct LogWriter {
 
     /// Does what is due at `now`. Never throws: a failed disk is a state.
     mutating func work(now: MonotonicTime) {
+        heedClock()
         switch mode {
         case .stranded, .stopped: break
         case .ramOnly(let probeAt):
@@ -126,6 +130,7 @@ struct LogWriter {
     /// Writes every frame that is in RAM and not in a segment. False when a sink must get on first.
     private mutating func writePending() throws(DiskError) -> Bool {
         if segment == nil { try openSegment(now: clock.monotonic()) }
+        guard try writeClockSteps() else { return false }
         while let pending = memory.withLock({ $0.takePending(from: written) }) {
             var start = 0
             // Dropped from RAM while they were being written: if the sync succeeds, they weren't lost.
@@ -150,6 +155,17 @@ struct LogWriter {
                 start = part.end
             }
         }
+        return true
+    }
+
+    private mutating func writeClockSteps() throws(DiskError) -> Bool {
+        let (untold, count) = memory.withLock { (Array($0.clock.steps(after: steps.told)), $0.clock.count) }
+        guard !untold.isEmpty else { return true }
+        var bytes: [UInt8] = []
+        for step in untold { ClockFrame.append(step, sequence: written, isRestated: false, to: &bytes) }
+        if let room = segment?.room, bytes.count > room { guard try rotate() else { return false } }
+        try segment?.write(bytes)
+        steps.told = count
         return true
     }
 
@@ -180,7 +196,8 @@ struct LogWriter {
         let (version, cursors) = memory.withLock { ($0.cursorVersion, $0.cursors) }
         if version != cursorVersion || wanted > reservation {
             var bytes: [UInt8] = []
-            CursorFrame(reservation: wanted, cursors: cursors).append(to: &bytes, sequence: written, flags: [])
+            CursorFrame(reservation: wanted, cursors: cursors)
+                .append(to: &bytes, sequence: written, flags: [], wall: clock.wall())
             if let room = segment?.room, bytes.count > room {
                 // A new segment's header has them; without one they wait like everything else.
                 _ = try rotate()
@@ -201,6 +218,7 @@ struct LogWriter {
         try segment?.sync()
         let took = clock.monotonic().duration(since: began)
         failures = 0
+        steps.durable = steps.told
         standing.noteDurable()
         memory.withLock { memory in
             memory.noteDurable(written, reservation: reservation)
@@ -240,8 +258,10 @@ struct LogWriter {
         var prologue: [UInt8] = []
         dictionary.append(to: &prologue, sequence: written)
         standing.restate(to: &prologue, sequence: written)
+        let (moving, isClockSet) = memory.withLock { ($0.clock.moving(from: $0.oldest), $0.watch.isSet) }
+        for step in moving { ClockFrame.append(step, sequence: written, isRestated: true, to: &prologue) }
         CursorFrame(reservation: wanted, cursors: cursors)
-            .append(to: &prologue, sequence: written, flags: .endsPrologue)
+            .append(to: &prologue, sequence: written, flags: .endsPrologue, wall: clock.wall())
         let byteCount = max(plan.segmentBytes, Self.leastBytes(prologue: prologue.count, plan: plan))
         var promises = promises()
         // Whoever had to wait has waited: from here on a segment must be had.
@@ -255,7 +275,7 @@ struct LogWriter {
             oldestLive: memory.withLock { $0.segments.first?.number } ?? lastNumber, gapCount: gapCount,
             logTime: logTime.now(now), segmentBytes: ring.slots[claim.index].byteCount, createdWall: clock.wall(),
             createdMonotonic: now,
-            cursors: cursors)
+            isClockSet: isClockSet, cursors: cursors)
         var opened: OpenSegment
         do {
             opened = try OpenSegment(header, in: claim, name: ring.slots[claim.index].file)
@@ -338,6 +358,17 @@ struct LogWriter {
             .roundedUp(toMultipleOf: Int64(SegmentHeader.byteCount))
     }
 
+    /// Takes note of what the wall clock did since the last round.
+    private mutating func heedClock() {
+        let (new, count) = memory.withLock { (Array($0.clock.steps(after: steps.seen)), $0.clock.count) }
+        guard count > steps.seen else { return }
+        steps.seen = count
+        for step in new where step.cause != .restart {
+            logTime.stepped(by: step.offset, wasUnset: step.cause == .set)
+            logger.notice("The clock went from \(step.before.rfc3339) to \(step.after.rfc3339).")
+        }
+    }
+
     // MARK: Failures
 
     private mutating func slotFailed(_ error: DiskError, now: MonotonicTime) {
@@ -353,6 +384,7 @@ struct LogWriter {
         if let segment { ring.markBad(segment.slot) }
         segment = nil
         standing.rewind()
+        steps.told = steps.durable
         rescued = 0
         written = memory.withLock { memory in
             memory.statistics.diskErrors += 1

@@ -1,6 +1,7 @@
-// Who still needs what: the cursors of the sinks beside what each was promised.
+// What the shared memory knows of promises and of the clock: who still needs what, and what time it was.
 
 internal import GatewayModel
+internal import GatewayPlatform
 
 extension LogMemory {
     /// What stands against giving up the records below `end`, and the sink that says so.
@@ -53,5 +54,33 @@ extension LogMemory {
         segments.removeFirst(last + 1)
         // Another slot's failure may have written the same records again, further on.
         givenUp.note(upTo: min(end, oldest), reason)
+    }
+}
+
+// MARK: - The clock
+
+extension LogMemory {
+    /// A look at both clocks. A step of the wall clock goes to the log with the next commit.
+    mutating func look(wall: Timestamp, now: MonotonicTime) -> ClockStep? {
+        guard let step = watch.observe(wall: wall, monotonic: now, next: next) else { return nil }
+        note(step, now: now)
+        statistics.clockSteps += 1
+        return step
+    }
+
+    /// What the start has to say of the clock.
+    mutating func greetClock(now: MonotonicTime) {
+        if let step = watch.first { note(step, now: now) }
+        if !watch.isSet, statistics.clockTrouble == nil {
+            statistics.clockTrouble = "The machine's clock is not set: times are marked until it is."
+        }
+    }
+
+    mutating func note(_ step: ClockStep, now: MonotonicTime) {
+        clock.add(step)
+        firstUncommitted = firstUncommitted ?? now
+        statistics.clockTrouble =
+            watch.isSet
+            ? nil : "The machine's clock is not set (\(step.after.rfc3339)): times are marked until it is."
     }
 }
