@@ -46,6 +46,7 @@ let package = Package(
         ours("GatewayModel"),
         .target(name: "CPlatform"),
         ours("GatewayPlatform", ["GatewayModel", "CPlatform"]),
+        ours("Series", ["GatewayModel"]),
         .systemLibrary(name: "CModbus", pkgConfig: "libmodbus", providers: [.apt(["libmodbus-dev"])]),
         .systemLibrary(name: "CMosquitto", pkgConfig: "libmosquitto", providers: [.apt(["libmosquitto-dev"])]),
 
@@ -153,6 +154,7 @@ let package = Package(
                 "TestSupport", logging,
             ]),
         tests("JournalTests", ["GatewayModel", "GatewayPlatform", "Journal", "Simulation", "TestSupport", logging]),
+        tests("SeriesTests", ["GatewayModel", "Series", "TestSupport"]),
         tests("HistoryTests", ["GatewayModel", "History"]),
         tests("RulesTests", ["GatewayModel", "Rules"]),
         tests(
