@@ -31,6 +31,7 @@ let package = Package(
         .executable(name: "lineside", targets: ["lineside"]),
         // What issue bars are measured with; installed nowhere.
         .executable(name: "modbus-bench", targets: ["ModbusBench"]),
+        .executable(name: "history-bench", targets: ["HistoryBench"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -120,9 +121,15 @@ let package = Package(
             name: "ModbusBench",
             dependencies: [
                 "GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "CFloor", "TestSupport",
-                "FieldAdversary", logging,
+                "FieldAdversary", "BenchReport", logging,
             ],
             path: "Benchmarks/Sources/ModbusBench", swiftSettings: strict),
+        .target(name: "BenchReport", path: "Benchmarks/Sources/BenchReport", swiftSettings: strict),
+        .target(name: "CHistoryFloor", path: "Benchmarks/Sources/CHistoryFloor"),
+        .executableTarget(
+            name: "HistoryBench",
+            dependencies: ["GatewayModel", "Series", "History", "TestSupport", "BenchReport", "CHistoryFloor"],
+            path: "Benchmarks/Sources/HistoryBench", swiftSettings: strict),
 
         // Brokers, programs and clocks that several test targets need.
         .target(

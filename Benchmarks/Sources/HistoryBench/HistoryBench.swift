@@ -1,0 +1,29 @@
+// The bars of the history as commands: each prints what was asked, what was measured, and the verdict.
+
+internal import BenchReport
+internal import CHistoryFloor
+internal import Glibc
+
+@main
+enum HistoryBench {
+    static let usage = """
+        history-bench all [FOLDER…]      every figure; FOLDERs hold series as CSV files (timestamp,value,…)
+        history-bench codec [FOLDER…]    bytes and time of a reading in a block, beside Gorilla and zstd
+        """
+
+    static func main() {
+        chistoryfloor_show_lines()
+        let arguments = Array(CommandLine.arguments.dropFirst())
+        let folders = Array(arguments.dropFirst())
+        var report = Report()
+        switch arguments.first {
+        case "all": codecBench(folders, &report)
+        case "codec": codecBench(folders, &report)
+        default:
+            print(usage)
+            return
+        }
+        report.show()
+        exit(report.isMet ? 0 : 1)
+    }
+}
