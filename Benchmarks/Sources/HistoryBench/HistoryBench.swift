@@ -9,6 +9,7 @@ enum HistoryBench {
     static let usage = """
         history-bench all [FOLDER…]      every figure; FOLDERs hold series as CSV files (timestamp,value,…)
         history-bench codec [FOLDER…]    bytes and time of a reading in a block, beside Gorilla and zstd
+        history-bench once encode|decode ROUNDS   1,000 blocks of 112, that many times, and nothing else (for profilers)
         """
 
     static func main() {
@@ -19,6 +20,9 @@ enum HistoryBench {
         switch arguments.first {
         case "all": codecBench(folders, &report)
         case "codec": codecBench(folders, &report)
+        case "once" where arguments.count == 3:
+            once(arguments[1], rounds: Int(arguments[2]) ?? 1)
+            return
         default:
             print(usage)
             return

@@ -9,13 +9,16 @@ internal import GatewayModel
     /// How far each reading lies beside the grid, in units.
     let times: UnsafeMutablePointer<Int64>
     /// The bits of readings that have a value, and the integers that stand for them.
-    let values: UnsafeMutablePointer<UInt64>
+    private let collected: UnsafeMutablePointer<UInt64>
+    private(set) var values: UnsafePointer<UInt64>
     let integers: UnsafeMutablePointer<Int64>
     /// Room for the numbers of one group.
     let packed: UnsafeMutablePointer<UInt64>
     /// The places of values that no integer stands for.
     let exceptions: UnsafeMutablePointer<UInt16>
     private(set) var output: UnsafeMutableRawPointer
+    /// How the tag's last block was written down; set it before, and keep it after a block, to be faster.
+    package var hint = BlockHint()
     private let capacity: Int
     private var outputBytes: Int
 
@@ -24,7 +27,8 @@ internal import GatewayModel
         self.capacity = capacity
         unsafe times = .allocate(capacity: capacity)
         unsafe integers = .allocate(capacity: capacity)
-        unsafe values = .allocate(capacity: capacity)
+        unsafe collected = .allocate(capacity: capacity)
+        unsafe values = UnsafePointer(collected)
         unsafe packed = .allocate(capacity: 2 * IntegerGroups.size)
         unsafe exceptions = .allocate(capacity: capacity)
         // The head, the states at their worst (a length and a state for each reading), both columns, exceptions.
@@ -35,7 +39,7 @@ internal import GatewayModel
     deinit {
         unsafe times.deallocate()
         unsafe integers.deallocate()
-        unsafe values.deallocate()
+        unsafe collected.deallocate()
         unsafe packed.deallocate()
         unsafe exceptions.deallocate()
         unsafe output.deallocate()
@@ -57,6 +61,7 @@ internal import GatewayModel
             reserve(texts)
         }
 
+        hint = BlockHint(value)
         var place = unsafe output
         unsafe place.storeBytes(of: BlockFormat.version, as: UInt8.self)
         unsafe place.storeBytes(of: value.coding.rawValue | value.flags, toByteOffset: 1, as: UInt8.self)
@@ -102,18 +107,39 @@ internal import GatewayModel
         return difference == 0
     }
 
-    /// Puts the bits of readings with a value next to each other.
-    private func collectValues(_ columns: BlockColumns, _ count: Int, _ isUniform: Bool) -> Int {
+    /// Puts the bits of readings with a value next to each other, unless they are already.
+    private mutating func collectValues(_ columns: BlockColumns, _ count: Int, _ isUniform: Bool) -> Int {
         if isUniform {
             if unsafe columns.states[0] >> 16 == 0 { return 0 }
-            unsafe values.update(from: columns.bits, count: count)
+            unsafe values = UnsafePointer(columns.bits)
             return count
         }
         var found = 0
         for index in 0..<count where unsafe columns.states[index] >> 16 != 0 {
-            unsafe values[found] = columns.bits[index]
+            unsafe collected[found] = columns.bits[index]
             found += 1
         }
+        unsafe values = UnsafePointer(collected)
         return found
+    }
+}
+
+/// What is worth remembering of a tag's last block: its decimal places. Changes no block's meaning, only its making.
+package struct BlockHint: Sendable, BitwiseCopyable {
+    private var code: UInt8 = 0
+
+    package init() {}
+
+    init(_ column: ValueColumn) {
+        switch column.coding {
+        case .decimalsDivided: code = UInt8(truncatingIfNeeded: column.exponent << 1) + 2
+        case .decimalsMultiplied: code = UInt8(truncatingIfNeeded: column.exponent << 1) + 3
+        default: code = 0
+        }
+    }
+
+    var decimal: DecimalColumn.Found? {
+        code == 0
+            ? nil : DecimalColumn.Found(places: Int(code >> 1) - 1, isMultiplied: code & 1 == 1, exceptionCount: 0)
     }
 }

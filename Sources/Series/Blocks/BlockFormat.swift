@@ -41,10 +41,25 @@ package enum BlockFormat {
     /// In a state's first byte, beside the kind: a quality follows; without it it is good.
     static let hasQuality: UInt8 = 0x80
 
+    /// Up to 10^14; a switch, because it becomes a table without a lock or an allocation.
     static func powerOfTen(_ exponent: Int) -> UInt64 {
-        var power = UInt64(1)
-        for _ in 0..<min(max(exponent, 0), 18) { power *= 10 }
-        return power
+        switch exponent {
+        case 0: 1
+        case 1: 10
+        case 2: 100
+        case 3: 1_000
+        case 4: 10_000
+        case 5: 100_000
+        case 6: 1_000_000
+        case 7: 10_000_000
+        case 8: 100_000_000
+        case 9: 1_000_000_000
+        case 10: 10_000_000_000
+        case 11: 100_000_000_000
+        case 12: 1_000_000_000_000
+        case 13: 10_000_000_000_000
+        default: 100_000_000_000_000
+        }
     }
 
     /// 10^-`exponent` as a number of the language: what a driver multiplies a register by.

@@ -11,9 +11,28 @@ enum DecimalColumn {
     }
 
     /// Adding and subtracting 1.5 × 2^52 rounds to a whole number, without a call and without a trap; up to 2^51.
-    @usableFromInline static let rounder = 6_755_399_441_055_744.0
+    private static let rounder = 6_755_399_441_055_744.0
     private static let most = 2_251_799_813_685_248.0
     private static let samples = 8
+
+    /// The scale of the tag's last block fits most of the time: then no other is tried, unless all integers end in 0.
+    static func again(
+        _ last: Found, _ values: UnsafePointer<UInt64>, _ count: Int, into integers: UnsafeMutablePointer<Int64>,
+        exceptions: UnsafeMutablePointer<UInt16>
+    ) -> Found? {
+        let scale = Scale(places: last.places)
+        let found =
+            unsafe last.isMultiplied
+            ? convert(values, count, scale, true, integers, exceptions)
+            : convert(values, count, scale, false, integers, exceptions)
+        guard let found else { return nil }
+        if last.places > 0 {
+            var hasOdd = false
+            for index in 0..<min(count, 16) where !hasOdd { unsafe hasOdd = integers[index] % 10 != 0 }
+            if !hasOdd { return nil }
+        }
+        return Found(places: last.places, isMultiplied: last.isMultiplied, exceptionCount: found)
+    }
 
     /// Leaves the integers in `integers` and the places of values that are none in `exceptions`, at most one in 32.
     /// Nil when no power of ten fits.
@@ -21,14 +40,21 @@ enum DecimalColumn {
         _ values: UnsafePointer<UInt64>, _ count: Int, into integers: UnsafeMutablePointer<Int64>,
         exceptions: UnsafeMutablePointer<UInt16>
     ) -> Found? {
-        for places in 0...BlockFormat.mostDecimals {
-            for isMultiplied in [false, true] where !(isMultiplied && places == 0) {
-                let scale = Scale(places: places, isMultiplied: isMultiplied)
-                guard unsafe fitsSamples(scale, values, count) else { continue }
-                let found = unsafe isMultiplied
-                    ? convert(values, count, scale, true, integers, exceptions)
-                    : convert(values, count, scale, false, integers, exceptions)
-                if let found { return Found(places: places, isMultiplied: isMultiplied, exceptionCount: found) }
+        var all = UInt64(0)
+        for index in 0..<count { unsafe all |= values[index] }
+        // The 29 bits below are zero in what was a 32-bit number: then only sums of halves are decimals, of few places.
+        let mostPlaces = all.trailingZeroBitCount >= 29 ? 6 : BlockFormat.mostDecimals
+        for places in 0...mostPlaces {
+            let scale = Scale(places: places)
+            if unsafe fitsSamples(scale, false, values, count),
+                let found = unsafe convert(values, count, scale, false, integers, exceptions)
+            {
+                return Found(places: places, isMultiplied: false, exceptionCount: found)
+            }
+            if unsafe places > 0 && mostPlaces > 6 && fitsSamples(scale, true, values, count),
+                let found = unsafe convert(values, count, scale, true, integers, exceptions)
+            {
+                return Found(places: places, isMultiplied: true, exceptionCount: found)
             }
         }
         return nil
@@ -37,12 +63,10 @@ enum DecimalColumn {
     private struct Scale {
         var power: Double
         var inverse: Double
-        var isMultiplied: Bool
 
-        init(places: Int, isMultiplied: Bool) {
+        init(places: Int) {
             power = Double(BlockFormat.powerOfTen(places))
             inverse = BlockFormat.inverse(places)
-            self.isMultiplied = isMultiplied
         }
     }
 
@@ -60,12 +84,15 @@ enum DecimalColumn {
     }
 
     /// A look at few values first: most scales fail there. One of them may be an exception.
-    private static func fitsSamples(_ scale: Scale, _ values: UnsafePointer<UInt64>, _ count: Int) -> Bool {
+    @inline(__always)
+    private static func fitsSamples(
+        _ scale: Scale, _ isMultiplied: Bool, _ values: UnsafePointer<UInt64>, _ count: Int
+    ) -> Bool {
         let looks = min(samples, count)
         var misses = 0
         for look in 0..<looks {
-            let index = looks < 2 ? 0 : look * (count - 1) / (looks - 1)
-            if unsafe !integer(values[index], scale.power, scale.inverse, scale.isMultiplied).isExact { misses += 1 }
+            let index = count <= samples ? look : look &* (count &>> 3)
+            if unsafe !integer(values[index], scale.power, scale.inverse, isMultiplied).isExact { misses += 1 }
             if misses > (count >= 32 ? 1 : 0) { return false }
         }
         return true

@@ -22,13 +22,20 @@ extension BlockEncoder {
     func timeColumn(_ source: UnsafePointer<Int64>, _ count: Int) -> TimeColumn {
         var column = TimeColumn()
         let first = unsafe source[0]
-        var (earliest, latest, isOrdered) = (first, first, true)
         column.step = count > 1 ? unsafe source[1] &- first : 0
+        let isGrid = unsafe isGrid(source, count, column.step)
+        var (earliest, latest, isOrdered) = unsafe (first, source[count &- 1], true)
+        if isGrid && column.step >= 0 && latest >= first {
+            // Most blocks: nothing to look for. The last comparison refuses steps that wrap around.
+            column.flags |= BlockFormat.TimeFlag.grid
+            column.after = UInt64(bitPattern: latest &- first)
+            setUnit(&column, count, true)
+            return column
+        }
+        latest = first
         var previous = first
-        var isGrid = true
         for index in 1..<max(count, 1) {
             let time = unsafe source[index]
-            isGrid = isGrid && time &- previous == column.step
             isOrdered = isOrdered && time >= previous
             earliest = min(earliest, time)
             latest = max(latest, time)
@@ -49,6 +56,13 @@ extension BlockEncoder {
         }
         setUnit(&column, count, isGrid)
         return column
+    }
+
+    /// Differences come together in one number, which processors do for several times at once.
+    private func isGrid(_ source: UnsafePointer<Int64>, _ count: Int, _ step: Int64) -> Bool {
+        var unlike = Int64(0)
+        for index in 1..<max(count, 1) { unsafe unlike |= (source[index] &- source[index &- 1]) ^ step }
+        return unlike == 0
     }
 
     /// The difference that most neighbours have; without one the average, round if that lies as well.

@@ -115,14 +115,18 @@ extension BlockEncoder {
     }
 
     private func realColumn(_ column: inout ValueColumn, _ count: Int) {
-        guard let decimal = unsafe DecimalColumn.find(values, count, into: integers, exceptions: exceptions) else {
-            return orderedColumn(&column, count)
+        var decimal: DecimalColumn.Found?
+        if let last = hint.decimal {
+            decimal = unsafe DecimalColumn.again(last, values, count, into: integers, exceptions: exceptions)
         }
+        decimal = unsafe decimal ?? DecimalColumn.find(values, count, into: integers, exceptions: exceptions)
+        guard let decimal else { return orderedColumn(&column, count) }
         if decimal.places >= Self.placesWorthAnother {
             let decimalBytes = groupBytes(count) + decimal.exceptionCount * 10
             orderedColumn(&column, count)
             if groupBytes(count) <= decimalBytes { return }
-            _ = unsafe DecimalColumn.find(values, count, into: integers, exceptions: exceptions)
+            _ = unsafe DecimalColumn.again(decimal, values, count, into: integers, exceptions: exceptions)
+                ?? DecimalColumn.find(values, count, into: integers, exceptions: exceptions)
         }
         column.coding = decimal.isMultiplied ? .decimalsMultiplied : .decimalsDivided
         column.exponent = decimal.places
