@@ -52,6 +52,34 @@ import TestSupport
         #expect((header.extremes != nil) == expected)
     }
 
+    @Test(arguments: 1..<RandomReadings.timeSorts)
+    func `Tags that were read together share the times of one block`(timeSort: Int) throws {
+        var random = RandomReadings(seed: UInt64(timeSort))
+        let columns = BlockColumns()
+        var encoder = BlockEncoder()
+        let (first, _) = random.block(count: 300, times: timeSort, values: 0)
+        let (second, _) = random.block(count: 300, times: 0, values: 10)
+        for (index, reading) in first.enumerated() { columns[index] = reading }
+        let owner = encoder.bytes(of: columns, count: 300)
+        let times = encoder.times
+        for (index, reading) in second.enumerated() {
+            columns[index] = reading
+            columns[index].timestamp = first[index].timestamp
+        }
+        let expected = (0..<300).map { columns[$0] }
+        let alone = encoder.bytes(of: columns, count: 300)
+        let sharing = unsafe Array(encoder.encode(columns, count: 300, sharing: times))
+        #expect(times.isGrid ? sharing == alone : sharing.count < alone.count)
+        let header = try #require(BlockDecoder.decode(sharing, times: owner, into: columns))
+        #expect((0..<300).map { columns[$0] } == expected)
+        #expect(header.earliest == expected.map(\.timestamp).min() && header.latest == expected.map(\.timestamp).max())
+        #expect(header.timesAreElsewhere == !times.isGrid)
+        if !times.isGrid {
+            #expect(BlockDecoder.decode(sharing, into: columns) == nil, "without the other block")
+            #expect(BlockDecoder.decode(sharing, times: sharing, into: columns) == nil, "one that has no times either")
+        }
+    }
+
     /// Bytes for each reading at most, of blocks of 1,024: the reason why there are blocks.
     @Test(arguments: [
         (sort: 0, times: 0, most: 0.25), (1, 0, 0.72), (2, 0, 0.35), (5, 0, 0.05), (7, 0, 0.35), (9, 0, 0.03), (9, 2, 0.45),

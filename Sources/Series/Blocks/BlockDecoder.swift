@@ -5,13 +5,20 @@ internal import GatewayModel
 package enum BlockDecoder {
     /// Puts the block's readings into `columns`.
     ///
+    /// - Parameter times: the block that holds the times, if they are elsewhere.
     /// - Returns: what the head says; nil when the bytes aren't a whole block of at most `columns.capacity` readings.
     ///   Then the columns hold nothing of meaning.
-    package static func decode(_ bytes: UnsafeRawBufferPointer, into columns: BlockColumns) -> BlockHeader? {
+    package static func decode(
+        _ bytes: UnsafeRawBufferPointer, times: UnsafeRawBufferPointer? = nil, into columns: BlockColumns
+    ) -> BlockHeader? {
         guard let header = unsafe BlockHeader(bytes), header.count <= columns.capacity else { return nil }
         var cursor = unsafe BlockCursor(bytes)
         _ = unsafe cursor.take(header.groupsOffset)
-        unsafe readTimes(header, &cursor, columns.times)
+        if header.timesAreElsewhere {
+            guard unsafe times.map({ unsafe readTimes(of: $0, header.count, columns.times) }) == true else { return nil }
+        } else {
+            unsafe readTimes(header, &cursor, columns.times)
+        }
         unsafe readStates(header, bytes, columns.states)
         if header.coding == .texts {
             TextColumn.decode(header, &cursor, columns)
@@ -24,8 +31,24 @@ package enum BlockDecoder {
     }
 
     /// The same of bytes in an array.
-    package static func decode(_ bytes: [UInt8], into columns: BlockColumns) -> BlockHeader? {
-        unsafe bytes.withUnsafeBytes { unsafe decode($0, into: columns) }
+    package static func decode(_ bytes: [UInt8], times: [UInt8]? = nil, into columns: BlockColumns) -> BlockHeader? {
+        unsafe bytes.withUnsafeBytes { bytes in
+            guard let times else { return unsafe decode(bytes, into: columns) }
+            return unsafe times.withUnsafeBytes { unsafe decode(bytes, times: $0, into: columns) }
+        }
+    }
+
+    /// The times of another block of as many readings.
+    private static func readTimes(
+        of bytes: UnsafeRawBufferPointer, _ count: Int, _ times: UnsafeMutablePointer<Int64>
+    ) -> Bool {
+        guard let header = unsafe BlockHeader(bytes), header.count == count, !header.timesAreElsewhere else {
+            return false
+        }
+        var cursor = unsafe BlockCursor(bytes)
+        _ = unsafe cursor.take(header.groupsOffset)
+        unsafe readTimes(header, &cursor, times)
+        return !cursor.isBroken
     }
 
     private static func readTimes(

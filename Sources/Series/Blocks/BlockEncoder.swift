@@ -7,7 +7,7 @@ internal import GatewayModel
 /// Owned by one thread. It keeps its scratch memory, so that a block costs no allocation, and never fails.
 @safe package struct BlockEncoder: ~Copyable {
     /// How far each reading lies beside the grid, in units.
-    let times: UnsafeMutablePointer<Int64>
+    let residuals: UnsafeMutablePointer<Int64>
     /// The bits of readings that have a value, and the integers that stand for them.
     private let collected: UnsafeMutablePointer<UInt64>
     private(set) var values: UnsafePointer<UInt64>
@@ -19,13 +19,15 @@ internal import GatewayModel
     private(set) var output: UnsafeMutableRawPointer
     /// How the tag's last block was written down; set it before, and keep it after a block, to be faster.
     package var hint = BlockHint()
+    /// What the last block says of its times, for blocks that share them.
+    package private(set) var times = BlockTimes()
     private let capacity: Int
     private var outputBytes: Int
 
     /// - Parameter capacity: the most readings of one block.
     package init(capacity: Int = BlockFormat.mostReadings) {
         self.capacity = capacity
-        unsafe times = .allocate(capacity: capacity)
+        unsafe residuals = .allocate(capacity: capacity)
         unsafe integers = .allocate(capacity: capacity)
         unsafe collected = .allocate(capacity: capacity)
         unsafe values = UnsafePointer(collected)
@@ -37,7 +39,7 @@ internal import GatewayModel
     }
 
     deinit {
-        unsafe times.deallocate()
+        unsafe residuals.deallocate()
         unsafe integers.deallocate()
         unsafe collected.deallocate()
         unsafe packed.deallocate()
@@ -47,13 +49,19 @@ internal import GatewayModel
 
     /// The block of the first `count` readings of `columns`; the bytes are valid until the next call.
     ///
+    /// - Parameter shared: what `times` said after the encoding of another block with exactly these times, whose groups
+    ///   this one then goes without. Nothing is shared when the times are a grid: it takes no groups.
     /// - Precondition: 1 to `capacity` readings.
-    package mutating func encode(_ columns: BlockColumns, count: Int) -> UnsafeRawBufferPointer {
+    package mutating func encode(
+        _ columns: BlockColumns, count: Int, sharing shared: BlockTimes? = nil
+    ) -> UnsafeRawBufferPointer {
         precondition(count > 0 && count <= min(capacity, columns.capacity), "BUG: a block of \(count) readings")
         let states = unsafe columns.states
         let isUniform = unsafe isConstant(states, count)
         let valueCount = collectValues(columns, count, isUniform)
-        let time = unsafe timeColumn(columns.times, count)
+        var time = unsafe shared.map(\.column) ?? timeColumn(columns.times, count)
+        times = BlockTimes(column: time)
+        if shared != nil && !times.isGrid { time.flags |= BlockFormat.TimeFlag.elsewhere }
         let value = unsafe valueColumn(states, count, isUniform, valueCount)
         var texts: [ArraySlice<UInt8>] = []
         if value.coding == .texts {
@@ -77,8 +85,8 @@ internal import GatewayModel
             unsafe StateRuns.put(states, count: count, at: &place)
         }
         unsafe value.putHead(at: &place)
-        if time.flags & BlockFormat.TimeFlag.grid == 0 {
-            unsafe IntegerGroups.encode(times, count: count, previous: 0, scratch: packed, at: &place)
+        if time.flags & (BlockFormat.TimeFlag.grid | BlockFormat.TimeFlag.elsewhere) == 0 {
+            unsafe IntegerGroups.encode(residuals, count: count, previous: 0, scratch: packed, at: &place)
         }
         unsafe putValues(value, valueCount, &place)
         if value.coding == .texts { unsafe TextColumn.put(texts, at: &place) }
@@ -122,6 +130,14 @@ internal import GatewayModel
         unsafe values = UnsafePointer(collected)
         return found
     }
+}
+
+/// How a block's times were written down.
+package struct BlockTimes: Sendable, BitwiseCopyable {
+    var column = TimeColumn()
+
+    /// True when the times are a grid, which takes no bytes worth sharing.
+    package var isGrid: Bool { column.flags & BlockFormat.TimeFlag.grid != 0 }
 }
 
 /// What is worth remembering of a tag's last block: its decimal places. Changes no block's meaning, only its making.

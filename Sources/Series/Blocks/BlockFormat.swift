@@ -36,6 +36,8 @@ package enum BlockFormat {
         static let grid: UInt8 = 0x10
         static let unordered: UInt8 = 0x20
         static let manyStates: UInt8 = 0x40
+        /// The groups of times are those of another block, of a tag that was read together with this one.
+        static let elsewhere: UInt8 = 0x80
     }
 
     /// In a state's first byte, beside the kind: a quality follows; without it it is good.
@@ -111,6 +113,9 @@ package struct BlockHeader: Sendable {
     /// The one kind and quality of all readings; nil when there are several.
     package internal(set) var state: UInt32?
 
+    /// True when the block can be decoded only together with the one that holds its times.
+    package var timesAreElsewhere: Bool { timeFlags & BlockFormat.TimeFlag.elsewhere != 0 }
+
     // What only the decoder needs.
     var coding = BlockFormat.Coding.none
     var flags = UInt8(0)
@@ -136,8 +141,9 @@ package struct BlockHeader: Sendable {
         count = Int(cursor.word())
         first = Int64(bitPattern: cursor.long())
         timeFlags = cursor.byte()
-        guard !cursor.isBroken, (1...BlockFormat.mostReadings).contains(count), timeFlags & 0x80 == 0,
-            timeFlags & 15 <= 9
+        guard !cursor.isBroken, (1...BlockFormat.mostReadings).contains(count), timeFlags & 15 <= 9,
+            timeFlags & (BlockFormat.TimeFlag.grid | BlockFormat.TimeFlag.elsewhere) != BlockFormat.TimeFlag.grid
+                | BlockFormat.TimeFlag.elsewhere
         else { return nil }
         readTimes(&cursor)
         statesOffset = bytes.count - cursor.left

@@ -1,7 +1,7 @@
 // When readings were taken: beside a grid of equal steps, which is where most of them lie.
 
 /// What the head says of the times.
-struct TimeColumn {
+struct TimeColumn: Sendable, BitwiseCopyable {
     var flags = UInt8(0)
     var unit = UInt64(1)
     var step = Int64(0)
@@ -18,7 +18,7 @@ struct TimeColumn {
 }
 
 extension BlockEncoder {
-    /// Chooses the step of the grid and leaves in `times` how far each reading lies beside it, in units.
+    /// Chooses the step of the grid and leaves in `residuals` how far each reading lies beside it, in units.
     func timeColumn(_ source: UnsafePointer<Int64>, _ count: Int) -> TimeColumn {
         var column = TimeColumn()
         let first = unsafe source[0]
@@ -50,7 +50,7 @@ extension BlockEncoder {
             column.step = unsafe step(source, count)
             var expected = first
             for index in 0..<count {
-                unsafe times[index] = source[index] &- expected
+                unsafe residuals[index] = source[index] &- expected
                 expected &+= column.step
             }
         }
@@ -110,7 +110,7 @@ extension BlockEncoder {
             if !isGrid {
                 var index = 0
                 while divides && index < count {
-                    divides = unsafe times[index] % unit == 0
+                    divides = unsafe residuals[index] % unit == 0
                     index += 1
                 }
             }
@@ -123,6 +123,6 @@ extension BlockEncoder {
         column.before /= column.unit
         column.after /= column.unit
         let unit = Int64(bitPattern: column.unit)
-        if !isGrid { for index in 0..<count { unsafe times[index] /= unit } }
+        if !isGrid { for index in 0..<count { unsafe residuals[index] /= unit } }
     }
 }
