@@ -63,7 +63,7 @@ let package = Package(
 
         // Middle: kept, remembered, judged.
         ours("Journal", ["GatewayModel", "GatewayPlatform", logging]),
-        ours("History", ["GatewayModel"]),
+        ours("History", ["GatewayModel", "Series"]),
         ours("Rules", ["GatewayModel"]),
 
         // Upstream, and the people who look in.
@@ -162,7 +162,7 @@ let package = Package(
             ]),
         tests("JournalTests", ["GatewayModel", "GatewayPlatform", "Journal", "Simulation", "TestSupport", logging]),
         tests("SeriesTests", ["GatewayModel", "Series", "TestSupport"]),
-        tests("HistoryTests", ["GatewayModel", "History"]),
+        tests("HistoryTests", ["GatewayModel", "History", "TestSupport"]),
         tests("RulesTests", ["GatewayModel", "Rules"]),
         tests(
             "UpstreamTests",
