@@ -1,6 +1,6 @@
 // The blocks of all tags in one ring of bytes: what is new pushes out what is oldest, whoever it belongs to.
 
-internal import GatewayModel
+internal import Series
 
 /// What stands before a block in the ring.
 @safe struct ArenaEntry {
@@ -8,7 +8,8 @@ internal import GatewayModel
     var offset: UInt64
     var tag: Int32
     var count: Int
-    /// The number of the block's first reading in the journal.
+    /// The number of the block's first reading in the journal, of which 48 bits are kept: nine million years of a
+    /// thousand readings a second.
     var sequence: UInt64
     /// The entries of the same tag before and after this one, and the one that holds the times; 0 for none.
     var previous: UInt64
@@ -28,9 +29,10 @@ internal import GatewayModel
     /// Readings in all entries.
     private(set) var readings = 0
 
-    /// u32 tag, u16 bytes of the block and whether times are elsewhere, u16 readings, u64 sequence, u32 distances to the
-    /// entries before and after; if times are elsewhere, u32 distance to them. Distances count four bytes.
-    private static let prefixBytes = 24
+    /// u32 tag, u16 bytes of the block and whether times are elsewhere, u16 and u32 sequence (its upper and lower bits),
+    /// u32 distances to the entries before and after; if times are elsewhere, u32 distance to them. Distances count four
+    /// bytes; the readings are counted in the block.
+    private static let prefixBytes = 20
     private static let timesFlag: UInt16 = 0x8000
     /// In place of a tag: nothing more before the end of the memory.
     private static let endMark: Int32 = -1
@@ -67,15 +69,15 @@ internal import GatewayModel
         unsafe put(tag, at: start)
         let flags = UInt16(truncatingIfNeeded: block.count) | (times == 0 ? 0 : Self.timesFlag)
         unsafe start.storeBytes(of: flags, toByteOffset: 4, as: UInt16.self)
-        unsafe start.storeBytes(of: UInt16(truncatingIfNeeded: count), toByteOffset: 6, as: UInt16.self)
-        unsafe start.storeBytes(of: sequence, toByteOffset: 8, as: UInt64.self)
+        unsafe start.storeBytes(of: UInt16(truncatingIfNeeded: sequence >> 32), toByteOffset: 6, as: UInt16.self)
+        unsafe start.storeBytes(of: UInt32(truncatingIfNeeded: sequence), toByteOffset: 8, as: UInt32.self)
         let back = distance(to: previous)
-        unsafe start.storeBytes(of: back, toByteOffset: 16, as: UInt32.self)
-        unsafe start.storeBytes(of: 0, toByteOffset: 20, as: UInt32.self)
-        if times != 0 { unsafe start.storeBytes(of: distance(to: times), toByteOffset: 24, as: UInt32.self) }
+        unsafe start.storeBytes(of: back, toByteOffset: 12, as: UInt32.self)
+        unsafe start.storeBytes(of: 0, toByteOffset: 16, as: UInt32.self)
+        if times != 0 { unsafe start.storeBytes(of: distance(to: times), toByteOffset: 20, as: UInt32.self) }
         if back != 0 {
             let before = unsafe memory + Int(previous % capacity)
-            unsafe before.storeBytes(of: back, toByteOffset: 20, as: UInt32.self)
+            unsafe before.storeBytes(of: back, toByteOffset: 16, as: UInt32.self)
         }
         if let bytes = block.baseAddress { unsafe (start + prefix).copyMemory(from: bytes, byteCount: block.count) }
         defer { head += needed }
@@ -94,13 +96,14 @@ internal import GatewayModel
         let flags = unsafe start.load(fromByteOffset: 4, as: UInt16.self)
         let hasTimes = flags & Self.timesFlag != 0
         let (prefix, bytes) = (hasTimes ? Self.prefixBytes + 4 : Self.prefixBytes, Int(flags & ~Self.timesFlag))
-        let times = hasTimes ? unsafe origin(offset, start.load(fromByteOffset: 24, as: UInt32.self)) : 0
-        let forward = unsafe start.load(fromByteOffset: 20, as: UInt32.self)
+        let times = hasTimes ? unsafe origin(offset, start.load(fromByteOffset: 20, as: UInt32.self)) : 0
+        let forward = unsafe start.load(fromByteOffset: 16, as: UInt32.self)
+        let sequence = unsafe UInt64(start.load(fromByteOffset: 6, as: UInt16.self)) << 32
         return unsafe ArenaEntry(
             offset: offset, tag: start.load(as: Int32.self),
-            count: Int(start.load(fromByteOffset: 6, as: UInt16.self)),
-            sequence: start.loadUnaligned(fromByteOffset: 8, as: UInt64.self),
-            previous: origin(offset, start.load(fromByteOffset: 16, as: UInt32.self)),
+            count: Int(start.loadUnaligned(fromByteOffset: prefix + BlockFormat.countOffset, as: UInt16.self)),
+            sequence: sequence | UInt64(start.load(fromByteOffset: 8, as: UInt32.self)),
+            previous: origin(offset, start.load(fromByteOffset: 12, as: UInt32.self)),
             next: forward == 0 ? 0 : offset + UInt64(forward) * 4, times: times,
             block: UnsafeRawBufferPointer(start: start + prefix, count: bytes), byteCount: (prefix + bytes + 3) & ~3)
     }

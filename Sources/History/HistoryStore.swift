@@ -25,7 +25,10 @@ internal import Synchronization
         self.tags = tags
         share = MemoryShare(tags: tags, memoryBytes: memoryBytes)
         let count = max(1, tags.tags.count)
-        unsafe records = .allocate(capacity: count)
+        // A record is one line of a processor's cache.
+        let lines = UnsafeMutableRawPointer.allocate(
+            byteCount: count * MemoryLayout<TagRecord>.stride, alignment: 64)
+        unsafe records = lines.bindMemory(to: TagRecord.self, capacity: count)
         unsafe more = .allocate(capacity: count)
         unsafe records.initialize(repeating: TagRecord(), count: count)
         unsafe more.initialize(repeating: TagMore(), count: count)
@@ -45,7 +48,8 @@ internal import Synchronization
         let index = Int(tag.id.index)
         unsafe records[index].isTaken = true
         guard tag.kind == .text else {
-            unsafe records[index].limit = limit(runs: 0)
+            unsafe records[index].due = UInt16(share.slots)
+            unsafe records[index].limit = UInt16(share.slots)
             return
         }
         // No slot of the head: a text's readings go another way.
@@ -119,6 +123,7 @@ internal import Synchronization
             unsafe records[tag].slots = record.slots
             unsafe records[tag].limit = record.limit
             unsafe records[tag].runs = record.runs
+            unsafe records[tag].due = record.due
             unsafe records[tag].runState = record.runState
             unsafe records[tag].headSequence = record.headSequence
         } else {
@@ -200,15 +205,16 @@ internal import Synchronization
     /// Runs grow from the head's end towards its slots. With no room left the head is sealed first.
     @inline(never)
     private mutating func beginRun(_ tag: Int, _ state: UInt32) {
-        if unsafe records[tag].slots >= limit(runs: Int(records[tag].runs) + 1) { seal(tag) }
+        if unsafe records[tag].slots >= room(runs: Int(records[tag].runs) + 1) { seal(tag) }
         let runs = unsafe Int(records[tag].runs) + 1
         unsafe run(tag, runs - 1).pointee = HeadRun(start: UInt32(records[tag].slots), state: state)
         unsafe records[tag].runs = UInt16(runs)
-        unsafe records[tag].limit = limit(runs: runs)
+        unsafe records[tag].limit = min(records[tag].due, room(runs: runs))
         unsafe records[tag].runState = state
     }
 
-    private func limit(runs: Int) -> UInt16 {
+    /// Slots beside so many runs.
+    private func room(runs: Int) -> UInt16 {
         UInt16((share.headBytes - runs * MemoryLayout<HeadRun>.stride) / MemoryLayout<HeadSlot>.stride)
     }
 
@@ -252,9 +258,11 @@ internal import Synchronization
     private mutating func seal(_ tag: Int) {
         let count = copyHead(tag, into: columns)
         if count > 0 { unsafe seal(columns, count: count, tag: tag, sequence: records[tag].headSequence) }
+        let due = unsafe records[tag].due - UInt16(count)
+        unsafe records[tag].due = due == 0 ? UInt16(share.slots) : due
+        unsafe records[tag].limit = records[tag].due
         unsafe records[tag].slots = 0
         unsafe records[tag].runs = 0
-        unsafe records[tag].limit = limit(runs: 0)
         unsafe records[tag].runState = TagRecord.noRun
     }
 

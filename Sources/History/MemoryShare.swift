@@ -13,8 +13,12 @@ struct MemoryShare: Equatable {
     /// Blocks of one tag have at least this much, on the average.
     static let fewestArenaBytesPerTag = 256
 
-    /// A head with its slots, and room for two runs of states beside them.
+    /// Readings of a head.
+    let slots: Int
+    /// A head with its slots, and with room for a few runs of states.
     let headBytes: Int
+    /// Runs that a head has room for without losing a slot: a value that was bad for a while takes three.
+    private static let runs = 6
     let texts: Int
     let arenaBytes: Int
     /// What all of it takes, which is more than was asked for only below about 700 bytes a tag.
@@ -31,9 +35,10 @@ struct MemoryShare: Equatable {
         self.texts = min(
             max(share / TextPast.bytesPerReading, Self.textsPerTag.lowerBound), Self.textsPerTag.upperBound)
         // A third for heads: with few bytes a tag, blocks are still the better use of most of them.
-        let slots = share / 3 / MemoryLayout<HeadSlot>.stride - 1
-        headBytes =
-            (min(max(slots, Self.slots.lowerBound), Self.slots.upperBound) + 1) * MemoryLayout<HeadSlot>.stride
+        let runBytes = Self.runs * MemoryLayout<HeadRun>.stride
+        let fitting = (share / 3 - runBytes) / MemoryLayout<HeadSlot>.stride
+        slots = min(max(fitting, Self.slots.lowerBound), Self.slots.upperBound)
+        headBytes = slots * MemoryLayout<HeadSlot>.stride + runBytes
         let used = fixed + tags.tags.count * headBytes + texts * self.texts * TextPast.bytesPerReading
         arenaBytes = max(
             memoryBytes - used, live * Self.fewestArenaBytesPerTag, BlockArena.fewestBytes)

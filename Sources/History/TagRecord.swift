@@ -21,6 +21,9 @@ struct TagRecord: BitwiseCopyable {
     var slots = UInt16(0)
     var limit = UInt16(0)
     var runs = UInt16(0)
+    /// Readings until the head is sealed even if more would fit: tags that are read together are sealed together, and
+    /// a head that was sealed early makes the next one shorter.
+    var due = UInt16(0)
     var isTaken = false
     var hint = BlockHint()
 
