@@ -49,7 +49,6 @@ let package = Package(
         ours("Series", ["GatewayModel"]),
         .target(name: "CPlatform"),
         ours("GatewayPlatform", ["GatewayModel", "CPlatform"]),
-        ours("Series", ["GatewayModel"]),
         .systemLibrary(name: "CModbus", pkgConfig: "libmodbus", providers: [.apt(["libmodbus-dev"])]),
         .systemLibrary(name: "CMosquitto", pkgConfig: "libmosquitto", providers: [.apt(["libmosquitto-dev"])]),
 
@@ -146,7 +145,7 @@ let package = Package(
             path: "Tests/FieldAdversary", swiftSettings: strict),
         tests("GatewayModelTests", ["GatewayModel"]),
         tests("GatewayPlatformTests", ["GatewayModel", "GatewayPlatform", "TestSupport"]),
-        tests("SeriesTests", ["GatewayModel", "Series"]),
+        tests("SeriesTests", ["GatewayModel", "Series", "TestSupport"]),
         tests("AcquisitionTests", ["GatewayModel", "Acquisition"]),
         tests(
             "ModbusDriverTests",
@@ -164,7 +163,6 @@ let package = Package(
                 "TestSupport", logging,
             ]),
         tests("JournalTests", ["GatewayModel", "GatewayPlatform", "Journal", "Simulation", "TestSupport", logging]),
-        tests("SeriesTests", ["GatewayModel", "Series", "TestSupport"]),
         tests("HistoryTests", ["GatewayModel", "History", "TestSupport"]),
         tests("RulesTests", ["GatewayModel", "Rules"]),
         tests(
