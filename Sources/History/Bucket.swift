@@ -63,6 +63,8 @@ package enum QualityFilter: String, Sendable, CaseIterable {
     /// All that have a number, bad ones too.
     case any
 
+    package func passes(_ quality: Quality) -> Bool { passes(quality.rawValue) }
+
     @inline(__always)
     func passes(_ quality: UInt16) -> Bool {
         switch self {

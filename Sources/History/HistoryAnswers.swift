@@ -12,11 +12,14 @@ package struct HistoryGap: Equatable, Sendable {
 }
 
 extension History {
-    /// The closed interval in at most `buckets` buckets of equal width; those without a reading are left out.
-    package func downsample(_ tag: TagID, from: Timestamp, to: Timestamp, buckets: Int) -> [Bucket] {
+    /// The closed interval in at most `buckets` buckets of equal width. The parameters are those of the other.
+    package func downsample(
+        _ tag: TagID, from: Timestamp, to: Timestamp, buckets: Int, aggregates: Aggregates = .chart,
+        filter: QualityFilter = .usable, hold: Duration? = nil, now: Timestamp = Timestamp(nanoseconds: .max)
+    ) -> [Bucket] {
         guard buckets > 0, from <= to else { return [] }
         return downsample(
-            tag, BucketGrid(from: from, to: to, count: buckets), .chart, .usable, hold: nil, until: to)
+            tag, BucketGrid(from: from, to: to, count: buckets), aggregates, filter, hold: hold, until: now)
     }
 
     /// The closed interval in buckets of one width, for each tag.
