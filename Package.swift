@@ -196,7 +196,8 @@ if Context.environment["LINESIDE_FUZZ"] != nil {
         .executableTarget(
             name: "LinesideFuzz",
             dependencies: [
-                "GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "MQTTDriver", "GatewayConfiguration",
+                "GatewayModel", "GatewayPlatform", "Series", "Acquisition", "ModbusDriver", "MQTTDriver",
+                "GatewayConfiguration",
             ],
             path: "Tests/Fuzz", swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]))
 }
