@@ -54,7 +54,7 @@ extension EndToEnd {
             let section = """
                 writes:
                   allow: ["\(drive)/**"]
-                  http: { token: { file: \(plant.folder.path())/token } }
+                  http: { tokens: { anna: { file: \(plant.folder.path())/token } } }
                   mqtt:
                     broker: "mqtt://127.0.0.1:\(plant.brokerPort)"
                     topic: "plant/commands"
@@ -184,7 +184,7 @@ extension EndToEnd {
             running.gateway.kill(SIGTERM)
             #expect(await running.gateway.exitCode(within: 20) == 0)
             let shown = try audit("show").text
-            #expect(shown.contains("done \(drive)/set_point 21.5 by http over http"), "\(shown)")
+            #expect(shown.contains("done \(drive)/set_point 21.5 by anna over http"), "\(shown)")
             #expect(shown.contains("refused \(drive)/set_point 21.6"), "\(shown)")
             #expect(shown.contains("refused \(drive)/fixed"), "\(shown)")
             #expect(try audit("verify").code == 0)

@@ -179,6 +179,22 @@ private final class Rig {
         #expect(rig.lines.last?.record.count == 990)
     }
 
+    @Test("A flood that lasts two days leaves room in the trail for what was written")
+    func longFlood() {
+        let rig = Rig()
+        let day = 24 * 60
+        for minute in 0..<2 * day {
+            for _ in 0..<3 { rig.session.refuse(anonymous: .forged, door: .mqtt, claimed: "x") }
+            rig.clock.advance(by: .seconds(60))
+            rig.session.tick(unsaid: ["http 10.0.0.7": 10, "mqtt scada": 20 + minute % 2])
+        }
+        let lines = rig.lines
+        let counted = lines.filter { $0.record.event == .suppressed }
+        #expect(counted.count < 2 * 24 + 20)
+        #expect(counted.last?.record.reason.contains("most by mqtt scada") == true)
+        #expect(lines.count < 3 * day, "of about 131,000 in the trail")
+    }
+
     @Test("A command is taken once, over restarts too")
     func replay() {
         let rig = Rig()

@@ -43,7 +43,7 @@ struct DashboardResponder: HTTPResponder {
     func respond(to request: Request, context: Context) async -> Response {
         var response: Response
         do {
-            response = try await answer(request)
+            response = try await answer(request, context)
         } catch {
             response = Self.json(error.status, Self.body(of: error))
             if error.status == .methodNotAllowed { response.headers[.allow] = error.allowed }
@@ -53,7 +53,7 @@ struct DashboardResponder: HTTPResponder {
         return request.method == .head ? response.createHeadResponse() : response
     }
 
-    private func answer(_ request: Request) async throws(Refusal) -> Response {
+    private func answer(_ request: Request, _ context: Context) async throws(Refusal) -> Response {
         guard hosts.allows(request.head.authority) else {
             throw Refusal(
                 status: .misdirectedRequest,
@@ -61,7 +61,8 @@ struct DashboardResponder: HTTPResponder {
                     "this gateway isn't called \(request.head.authority ?? "nothing"); use the address it listens on")
         }
         if let target = RequestTarget(request.head.path ?? "/"), target.path == WriteRoute.path {
-            return try await WriteRoute(source: source, hosts: hosts).answer(request)
+            return try await WriteRoute(source: source, hosts: hosts, address: context.channel.remoteAddress)
+                .answer(request)
         }
         guard request.method == .get || request.method == .head else {
             throw Refusal(status: .methodNotAllowed, message: "only GET and HEAD: this changes nothing")

@@ -65,15 +65,26 @@ package struct WritableTag: Equatable, Sendable {
 package struct WritePolicyPlan: Equatable, Sendable {
     /// Each tag that may be written, in the order of the devices.
     package var tags: [WritableTag]
-    /// What a writer over HTTP must present; nil when HTTP may not write.
-    package var httpToken: Secret?
+    /// Who may write over HTTP, and what each must present; empty when HTTP may not write.
+    package var http: [HTTPWriter]
     /// Nil when MQTT may not write. Its broker stands beside it in the gateway's plan.
     package var mqtt: CommandPlan?
 
-    package init(tags: [WritableTag], httpToken: Secret? = nil, mqtt: CommandPlan? = nil) {
+    package init(tags: [WritableTag], http: [HTTPWriter] = [], mqtt: CommandPlan? = nil) {
         self.tags = tags
-        self.httpToken = httpToken
+        self.http = http
         self.mqtt = mqtt
+    }
+}
+
+/// Somebody who may write over HTTP. No two have the same token.
+package struct HTTPWriter: Equatable, Sendable {
+    /// Who stands in the audit trail.
+    package var name: String
+    package var token: Secret
+    package init(name: String, token: Secret) {
+        self.name = name
+        self.token = token
     }
 }
 

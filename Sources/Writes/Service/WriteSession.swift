@@ -152,8 +152,10 @@ package struct WriteSession: Sendable {
     }
 
     /// What time asks for. Called at least once a second.
-    package mutating func tick() {
+    /// - Parameter unsaid: what locked sources have brought since the last call.
+    package mutating func tick(unsaid: [String: Int] = [:]) {
         let now = clock.monotonic()
+        for (source, count) in unsaid { audit.suppress(count, of: source, at: now) }
         for (number, write) in pending.sorted(by: { $0.key < $1.key })
         where now.duration(since: write.since) >= WriteLimit.patience {
             end(number, .failed("nobody said how it ended; whether the device has the value is not known"))
@@ -164,11 +166,12 @@ package struct WriteSession: Sendable {
     }
 
     /// Nothing more is taken. What is still under way ends as it ends, unheard.
-    package mutating func stop() {
+    package mutating func stop(unsaid: [String: Int] = [:]) {
+        for (source, count) in unsaid { audit.suppress(count, of: source, at: clock.monotonic()) }
         for number in pending.keys.sorted() {
             end(number, .failed("the gateway stopped meanwhile; whether the device has the value is not known"))
         }
-        audit.tick()
+        audit.tick(isLast: true)
         publish()
     }
 
