@@ -175,7 +175,10 @@ struct ChannelSection {
             guard let scan = scans.firstIndex(where: { $0.name == tag.group }) else { continue }
             let plan = self.plan(tag, of: id, device.index, period: scans[scan].period)
             scans[scan].tags.append(plan)
-            if let signal = tag.signal { simulated.append(SimulatedTag(plan: plan, signal: signal)) }
+            if let signal = tag.signal {
+                simulated.append(
+                    SimulatedTag(plan: plan, signal: signal, readsBack: tag.writable?.readsBack ?? .same))
+            }
             if let limits = tag.writable {
                 channel.writable.append(
                     WritableTag(

@@ -21,12 +21,18 @@ private let profile = """
       ramp: { at: "hr 20", type: f32, unit: s, group: fast, writable: { range: [0, 100] } }
       enable: { at: "co 3", type: bool, group: fast, writable: {} }
       remote: { at: "hr 30.4", type: bool, group: fast, writable: { every: 1h } }
+      start: { at: "hr 50", type: u16, unit: "1", group: fast, writable: { range: [0, 3], reads_back: cleared } }
+      reset: { at: "hr 51.2", type: bool, group: fast, writable: { reads_back: cleared } }
+      code: { at: "hr 52", type: u16, unit: "1", group: fast, writable: { range: [0, 9999], reads_back: no } }
       fixed: { at: "hr 40", type: u16, unit: "1", group: fast }
     simulate:
       set_point: { constant: 20 }
       ramp: { constant: 5 }
       enable: { constant: 0 }
       remote: { constant: 0 }
+      start: { constant: 0 }
+      reset: { constant: 0 }
+      code: { constant: 8888 }
       fixed: { constant: 7 }
     """
 private let token = "a-token-of-more-than-sixteen-bytes"
@@ -158,6 +164,11 @@ extension EndToEnd {
                 #expect(answer.status == 200 && answer.json["outcome"] as? String == "done", "\(name): \(answer)")
                 #expect(await eventually(within: 20) { await ["true", shown].contains(present(name)) }, "\(name)")
             }
+            for (name, value, readBack) in [("start", "2", 0), ("reset", "true", 0), ("code", "1234", nil)] {
+                let answer = try await post(name, value)
+                #expect(answer.status == 200 && answer.json["outcome"] as? String == "done", "\(name): \(answer)")
+                #expect((answer.json["read_back"] as? NSNumber)?.intValue == readBack, "\(name): \(answer)")
+            }
             let refused: [(String, String, String?, Int, String)] = [
                 ("set_point", "21.6", token, 422, "off_step"), ("set_point", "60", token, 422, "outside_range"),
                 ("set_point", "48", token, 409, "change_too_large"), ("set_point", "true", token, 422, "wrong_type"),
@@ -170,7 +181,7 @@ extension EndToEnd {
                 #expect(answer.status == status && answer.json["code"] as? String == code, "\(name): \(answer)")
             }
             #expect(await present("set_point") == "21.5")
-            #expect(await eventually(within: 20) { await plant.metric("lineside_writes_accepted_total") == 4 })
+            #expect(await eventually(within: 20) { await plant.metric("lineside_writes_accepted_total") == 7 })
 
             // Writes go away with a reload, and come back with the next.
             try plant.write(site(writes: false), to: "site.yaml")

@@ -157,6 +157,19 @@ struct RegisterProblemTests {
                     "hr 20, type: u16, unit: °C, scale: 0.1, group: fast, writable: { range: [0, 6553.5], step: 0.5, every: 10s, per_day: 50, max_change: 20 }"
                 )),
             Row("a coil", Sample.profile("at: \"co 1\"", "at: \"co 1\", writable: { every: 1s }")),
+            Row("a pulse", Sample.profile("at: \"co 1\"", "at: \"co 1\", writable: { reads_back: cleared }")),
+            Row("an echo", Sample.profile("at: \"co 1\"", "at: \"co 1\", writable: { reads_back: no }")),
+            Row(
+                "a change from nowhere",
+                temp(
+                    "hr 20, type: u16, unit: °C, group: fast, writable: { range: [0, 9], max_change: 2, reads_back: cleared }"
+                ),
+                "\(file):10:95: error: a register that does not keep what was written has no present value to change from"
+            ),
+            Row(
+                "another way to read back",
+                Sample.profile("at: \"co 1\"", "at: \"co 1\", writable: { reads_back: clear }"),
+                "\(file):9:47: error: expected same, cleared or no, found 'clear'"),
             Row(
                 "an input register", temp("ir 20, type: u16, unit: °C, group: fast, writable: { range: [0, 1] }"),
                 "\(file):10:56: error: an input register can't be written"),

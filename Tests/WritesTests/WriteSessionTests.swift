@@ -126,6 +126,26 @@ private final class Rig {
         #expect(answer.word == "failed" && answer.readBack == .real(30) && answer.reason.contains("30"))
     }
 
+    @Test("A register that does not read back is written with one request, and its echo is enough")
+    func echoOnly() throws {
+        let rig = Rig(tags: [tag("a", .init(range: 0...100, readsBack: .no))])
+        rig.request()
+        #expect(rig.shared.withLock { $0.jobs[0].operations.map(\.isWrite) } == [true])
+        rig.end(.success([[6, 0, 0, 0, 0]]))
+        #expect(rig.answers == [WriteAnswer(id: "1", tag: "a", outcome: .done)])
+        rig.request()
+        rig.end(.failure(.init(operation: 0, error: .timeout)))
+        #expect(rig.answers.last?.word == "failed")
+    }
+
+    @Test("A command that clears itself is done, and the answer tells the 0")
+    func cleared() throws {
+        let rig = Rig(tags: [tag("a", .init(range: 0...100, readsBack: .cleared))])
+        rig.request()
+        rig.end(.success([[6, 0, 0, 0, 0], [3, 2, 0, 0]]))
+        #expect(rig.answers == [WriteAnswer(id: "1", tag: "a", outcome: .done, readBack: .real(0))])
+    }
+
     @Test("A device without mask writes is told apart, and nothing is read, changed and written back")
     func maskWrite() throws {
         let rig = Rig(tags: [tag("a", at: .init(.holdingRegister, 1, bits: 2...2), type: .bool, .init())])

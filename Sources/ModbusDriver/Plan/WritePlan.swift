@@ -2,6 +2,16 @@
 
 package import GatewayModel
 
+/// What a register says right after a write.
+package enum ReadBack: String, CaseIterable, Sendable {
+    /// What was written, and so it is compared.
+    case same
+    /// What was written, or 0 as soon as the device has acted on it: a command, a reset.
+    case cleared
+    /// Nothing that would tell: it cannot be read, or shows something else. The device's echo must do.
+    case no
+}
+
 /// What a profile lets be written to one tag. Values and differences are in the unit in which the tag leaves the
 /// gateway.
 package struct WriteLimits: Equatable, Sendable {
@@ -15,16 +25,18 @@ package struct WriteLimits: Equatable, Sendable {
     package var perDay: Int?
     /// The largest step away from the present value.
     package var maxChange: Double?
+    package var readsBack: ReadBack
 
     package init(
         range: ClosedRange<Double>? = nil, step: Double? = nil, every: Duration? = nil, perDay: Int? = nil,
-        maxChange: Double? = nil
+        maxChange: Double? = nil, readsBack: ReadBack = .same
     ) {
         self.range = range
         self.step = step
         self.every = every
         self.perDay = perDay
         self.maxChange = maxChange
+        self.readsBack = readsBack
     }
 }
 

@@ -10,7 +10,7 @@ package import ModbusDriver
 /// Owned by the service's thread; in the tests by whoever moves the virtual clock.
 package struct WriteSession: Sendable {
     package typealias Reply = @Sendable (WriteAnswer) -> Void
-    /// Hands two requests to a device's channel: the write, and the read that follows it. False when the channel takes
+    /// Hands requests to a device's channel: the write, and the read that follows it, if any. False when the channel takes
     /// no more. `ended` is called once, on any thread, or never when the channel ends at the same moment.
     package typealias Submit =
         @Sendable (
@@ -123,8 +123,8 @@ package struct WriteSession: Sendable {
         guard let write = pending[number]?.write else { return }
         switch result {
         case .success(let answers):
-            let readBack = answers.last.flatMap { WriteEncoding.value(in: $0, of: write.tag.register) }
-            if let last = answers.last, answers.count == 2, write.encoded.isConfirmed(by: last) {
+            let readBack = answers.dropFirst().last.flatMap { WriteEncoding.value(in: $0, of: write.tag.register) }
+            if write.encoded.isConfirmed(by: answers) {
                 end(number, .done, readBack: readBack)
             } else {
                 let found = readBack.map { "\($0)" } ?? "something else"
