@@ -180,6 +180,7 @@ extension GatewayRuntime {
         state.failed = statistics.failed
         state.refused = statistics.refused
         state.auditLines = statistics.auditLines
+        state.auditPin = statistics.auditPin.map { AuditHead(sequence: $0.sequence, hash: $0.hash) }
         state.isAuditWritable = statistics.auditTrouble == nil
         state.canReceiveCommands = writes.commands.map { $0.currentTrouble == nil }
         return state

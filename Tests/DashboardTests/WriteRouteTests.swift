@@ -122,6 +122,18 @@ private let path = "/api/v1/writes"
         }
     }
 
+    @Test func `The last line of the audit trail can be pinned from outside`() async throws {
+        let plant = Plant()
+        try await withDashboard(plant) { port in
+            let empty = try parsed(try await RawConnection(port: port).exchange("/api/v1/audit").body)
+            #expect(empty["pin"] is NSNull && empty["seq"] is NSNull)
+            plant.change { $0.snapshot.writes.auditPin = AuditHead(sequence: 7, hash: "8d25") }
+            let pinned = try parsed(try await RawConnection(port: port).exchange("/api/v1/audit").body)
+            #expect(pinned["pin"] as? String == "7:8d25")
+            #expect(pinned["seq"] as? Int == 7 && pinned["hash"] as? String == "8d25")
+        }
+    }
+
     @Test func `The metrics count what was written and what was refused, by cause`() async throws {
         let plant = Plant()
         plant.change { state in

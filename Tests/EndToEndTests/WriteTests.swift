@@ -139,12 +139,12 @@ extension EndToEnd {
                     + (isRetained ? ["-r"] : []))
         }
 
-        private func audit(_ command: String) throws -> (text: String, code: Int32) {
+        private func audit(_ command: String, _ more: [String] = []) throws -> (text: String, code: Int32) {
             let output = plant.folder.appending(path: "audit-\(UUID().uuidString)")
             _ = FileManager.default.createFile(atPath: output.path(), contents: nil)
             let process = Process()
             process.executableURL = URL(filePath: Built.lineside)
-            process.arguments = ["audit", command, "--store", plant.folder.appending(path: "store").path()]
+            process.arguments = ["audit", command, "--store", plant.folder.appending(path: "store").path()] + more
             process.standardOutput = try FileHandle(forWritingTo: output)
             try process.run()
             process.waitUntilExit()
@@ -192,13 +192,18 @@ extension EndToEnd {
             running.gateway.kill(SIGHUP)
             #expect(await eventually(within: 20) { (try? await post("set_point", "22").status) == 200 })
 
+            let head = try #require(
+                try JSONSerialization.jsonObject(with: Data(await plant.get("/api/v1/audit").utf8)) as? [String: Any])
+            let pin = try #require(head["pin"] as? String)
             running.gateway.kill(SIGTERM)
             #expect(await running.gateway.exitCode(within: 20) == 0)
             let shown = try audit("show").text
             #expect(shown.contains("done \(drive)/set_point 21.5 by anna over http"), "\(shown)")
             #expect(shown.contains("refused \(drive)/set_point 21.6"), "\(shown)")
             #expect(shown.contains("refused \(drive)/fixed"), "\(shown)")
-            #expect(try audit("verify").code == 0)
+            let verified = try audit("verify", ["--pin", pin])
+            #expect(verified.code == 0 && verified.text.contains(pin), "\(pin): \(verified.text)")
+            #expect(try audit("verify", ["--pin", "1:" + pin.suffix(64)]).code == 1)
             for secret in [token, key] {
                 #expect(!running.gateway.output.contains(secret) && !shown.contains(secret))
             }

@@ -37,7 +37,7 @@ struct DashboardResponder: HTTPResponder {
 
     static let routes = [
         "/health", "/metrics", "/api/v1/tags", "/api/v1/series", "/api/v1/alarms", "/api/v1/devices", "/api/v1/sinks",
-        "/api/v1/events", WriteRoute.path,
+        "/api/v1/events", "/api/v1/audit", WriteRoute.path,
     ]
 
     func respond(to request: Request, context: Context) async -> Response {
@@ -92,6 +92,7 @@ struct DashboardResponder: HTTPResponder {
         case "/api/v1/alarms": return Self.json(.ok, StateAnswer.alarms(source))
         case "/api/v1/devices": return Self.json(.ok, StateAnswer.devices(source))
         case "/api/v1/sinks": return Self.json(.ok, StateAnswer.sinks(source))
+        case "/api/v1/audit": return Self.json(.ok, StateAnswer.audit(source))
         case "/api/v1/events": return try await events(request)
         default:
             throw Refusal(

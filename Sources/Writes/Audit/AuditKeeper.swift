@@ -39,6 +39,7 @@ struct AuditKeeper: Sendable {
     }
 
     var damage: String? { log.damage }
+    var pin: AuditPin? { log.pin }
     /// True when nothing waits and the last call went well.
     var isWritable: Bool { log.isOpen && waiting.isEmpty }
     func takeRecovered() -> [AuditLine] { log.recovered }

@@ -239,6 +239,7 @@ package struct WriteSession: Sendable {
     private mutating func publish() {
         statistics.isOn = isOn
         statistics.auditLines = audit.lines
+        statistics.auditPin = audit.pin
         statistics.auditTrouble = audit.trouble
         statistics.auditDamage = audit.damage
     }
