@@ -198,7 +198,7 @@ struct ChannelSection {
         let value = tag.value
         let id = plant.numbering.tag(
             tag.name, of: device, kind: value.kind, unit: value.unit, range: value.normalisation.range,
-            period: period, source: tag.at.notations)
+            period: period, source: tag.at.notations, states: tag.states)
         plant.add(PlantTag(name: tag.name, id: id, kind: value.kind, unit: value.unit), to: index)
         return ModbusTagPlan(
             tag: id, name: tag.name, at: tag.at, type: tag.type, order: tag.order, words: tag.words,
