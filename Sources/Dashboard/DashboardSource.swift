@@ -18,15 +18,18 @@ package struct DashboardSource: Sendable {
     /// The door for `POST /api/v1/writes`. Who is behind it judges the token and the body, and makes the answer.
     package var write: Write
 
-    /// The `Authorization` header and the body, at most 4 KiB of it, to a status and a JSON object.
+    /// The `Authorization` header, the body, at most 4 KiB of it, and the address it comes from, to a status and a JSON
+    /// object; with 429 the seconds after which to come again.
     package typealias Write =
-        @Sendable (_ authorization: String?, _ body: [UInt8]) async -> (status: Int, body: [UInt8])
+        @Sendable (_ authorization: String?, _ body: [UInt8], _ address: String) async -> (
+            status: Int, body: [UInt8], retryAfter: Int?
+        )
 
     package init(
         version: String, site: String, startedAt: Timestamp, now: @escaping @Sendable () -> Timestamp,
         tags: @escaping @Sendable () -> TagTable, history: History,
         alarms: @escaping @Sendable () -> [AlarmTransition], snapshot: @escaping @Sendable () -> GatewaySnapshot,
-        write: @escaping Write = { _, _ in (403, Array(#"{"error":"writes are off","code":"off"}"#.utf8)) }
+        write: @escaping Write = { _, _, _ in (403, Array(#"{"error":"writes are off","code":"off"}"#.utf8), nil) }
     ) {
         self.version = version
         self.site = site

@@ -146,6 +146,16 @@ package struct ProcessState: Equatable, Sendable {
 }
 
 /// What was written to machines, and what was not.
+/// The last line of the audit trail.
+package struct AuditHead: Equatable, Sendable {
+    package var sequence: UInt64
+    package var hash: String
+    package init(sequence: UInt64, hash: String) {
+        self.sequence = sequence
+        self.hash = hash
+    }
+}
+
 package struct WritesState: Equatable, Sendable {
     /// True when the site allows writes at all.
     package var isOn = false
@@ -156,6 +166,8 @@ package struct WritesState: Equatable, Sendable {
     package var refused: [String: Int] = [:]
     package var auditLines = 0
     package var isAuditWritable = true
+    /// Number and hash of the trail's last line; nil while there is none.
+    package var auditPin: AuditHead?
     /// Nil without a command topic.
     package var canReceiveCommands: Bool?
     package init() {}

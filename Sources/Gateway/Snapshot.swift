@@ -20,7 +20,10 @@ extension GatewayRuntime {
             version: version, site: self.plan.tags.site, startedAt: startedAt, now: { SystemClock().wall() },
             tags: { [self] in self.plan.tags }, history: history, alarms: { [self] in currentAlarms },
             snapshot: { [self] in snapshot() },
-            write: { [self] in await writes.service.respond(authorization: $0, body: $1) })
+            write: { [self] in
+                let response = await writes.service.respond(authorization: $0, body: $1, address: $2)
+                return (response.status, response.body, response.retryAfter)
+            })
         return DashboardKeeper(
             dashboard: DashboardService(
                 source: source, plan: DashboardPlan(host: plan.host, port: plan.port), logger: logger), logger: logger)
@@ -186,6 +189,7 @@ extension GatewayRuntime {
         state.failed = statistics.failed
         state.refused = statistics.refused
         state.auditLines = statistics.auditLines
+        state.auditPin = statistics.auditPin.map { AuditHead(sequence: $0.sequence, hash: $0.hash) }
         state.isAuditWritable = statistics.auditTrouble == nil
         state.canReceiveCommands = writes.commands.map { $0.currentTrouble == nil }
         return state

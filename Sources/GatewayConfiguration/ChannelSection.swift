@@ -175,7 +175,10 @@ struct ChannelSection {
             guard let scan = scans.firstIndex(where: { $0.name == tag.group }) else { continue }
             let plan = self.plan(tag, of: id, device.index, period: scans[scan].period)
             scans[scan].tags.append(plan)
-            if let signal = tag.signal { simulated.append(SimulatedTag(plan: plan, signal: signal)) }
+            if let signal = tag.signal {
+                simulated.append(
+                    SimulatedTag(plan: plan, signal: signal, readsBack: tag.writable?.readsBack ?? .same))
+            }
             if let limits = tag.writable {
                 channel.writable.append(
                     WritableTag(
@@ -195,7 +198,7 @@ struct ChannelSection {
         let value = tag.value
         let id = plant.numbering.tag(
             tag.name, of: device, kind: value.kind, unit: value.unit, range: value.normalisation.range,
-            period: period, source: tag.at.notations)
+            period: period, source: tag.at.notations, states: tag.states)
         plant.add(PlantTag(name: tag.name, id: id, kind: value.kind, unit: value.unit), to: index)
         return ModbusTagPlan(
             tag: id, name: tag.name, at: tag.at, type: tag.type, order: tag.order, words: tag.words,

@@ -47,7 +47,7 @@ struct ProfileTag {
     var group: String
     var value: CompiledValue
     /// Names of codes, for people.
-    var states: [(code: Int64, name: String)] = []
+    var states: [StateName] = []
     var writable: WriteLimits?
     /// True for a bit that the `flags` of a word have named.
     var isFlagOfWord = false

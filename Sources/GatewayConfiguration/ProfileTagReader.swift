@@ -32,7 +32,7 @@ struct ProfileTagReader {
         }
         let exponent = registers.exponent(reader, beside: register)
         let value = value(reader, register, hasExponent: reader.has("exponent") || reader.has("decimals"))
-        let states = states(reader, register)
+        let states = states(reader, register, value)
         let writable = WritableSection(reader: reader, register: register, value: value).read()
         let flags = flags(reader, of: register)
         reader.refuseLater("write", "wear", "expr")
@@ -80,12 +80,21 @@ struct ProfileTagReader {
     }
 
     /// Names of codes, such as `{0: stopped, 1: running}`.
-    private func states(_ reader: MappingReader, _ register: ProfileRegister) -> [(code: Int64, name: String)] {
+    private func states(
+        _ reader: MappingReader, _ register: ProfileRegister, _ value: CompiledValue?
+    ) -> [StateName] {
         let entries = reader.names("states", "the states, such as {0: stopped, 1: running}")
         guard !entries.isEmpty else { return [] }
         guard register.type.rawKind == .integer || register.type.rawKind == .boolean else {
             problems.error(
                 reader.place(of: "states"), "'states' names whole numbers; this tag is \(register.type.rawValue)")
+            return []
+        }
+        if let value, value.kind == .real {
+            problems.error(
+                reader.place(of: "states"),
+                "'states' names whole numbers as they stand in the register; this tag has a scale, an offset or another unit"
+            )
             return []
         }
         return entries.compactMap { entry in
@@ -94,7 +103,7 @@ struct ProfileTagReader {
                 problems.error(entry.place, "expected the number of a state, found '\(entry.key)'")
                 return nil
             }
-            return name.map { (code, $0) }
+            return name.map { StateName(code: code, name: $0) }
         }
     }
 

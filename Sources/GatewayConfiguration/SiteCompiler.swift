@@ -61,7 +61,7 @@ struct SiteCompiler {
         reader.refuseLater("cluster", "clock", "logging")
         reader.finish()
         checkClients(mqtt.sources, sinks, writes?.broker, reader)
-        if writes?.policy.httpToken != nil && http == nil {
+        if writes?.policy.http.isEmpty == false && http == nil {
             problems.warning(reader.place(of: "writes"), "'http' is off, so nobody can write over it")
         }
         if plant.numbering.liveTagCount > Limits.tags {

@@ -45,12 +45,13 @@ struct TagNumbering {
 
     mutating func tag(
         _ name: String, of device: DeviceID, kind: ValueKind, unit: String, range: ClosedRange<Double>?,
-        period: Duration?, source: String
+        period: Duration?, source: String, states: [StateName] = []
     ) -> TagID {
         let key = TagKey(device: device, name: name, kind: kind)
         let id = tagIDs[key] ?? TagID(tags.count)
         let descriptor = TagDescriptor(
-            id: id, device: device, name: name, kind: kind, unit: unit, range: range, period: period, source: source)
+            id: id, device: device, name: name, kind: kind, unit: unit, range: range, period: period, source: source,
+            states: states)
         if Int(id.index) == tags.count {
             tags.append(descriptor)
             tagIDs[key] = id

@@ -19,7 +19,7 @@ struct WritableSection {
         let errors = problems.errorCount
         if let obstacle {
             problems.error(inner.place, obstacle)
-            inner.ignore("range", "step", "every", "per_day", "max_change")
+            inner.ignore("range", "step", "every", "per_day", "max_change", "reads_back")
             inner.finish()
             return nil
         }
@@ -34,6 +34,12 @@ struct WritableSection {
         }
         limits.every = inner.value("every", .duration(from: .milliseconds(10), to: .seconds(86400)))
         limits.perDay = inner.value("per_day", .integer(1...100_000))
+        limits.readsBack = inner.value("reads_back", Notation<ReadBack>.word, default: .same)
+        if limits.readsBack != .same, inner.has("max_change") {
+            problems.error(
+                inner.place(of: "max_change"),
+                "a register that does not keep what was written has no present value to change from")
+        }
         inner.finish()
         return problems.errorCount == errors ? limits : nil
     }

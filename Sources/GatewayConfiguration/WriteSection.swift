@@ -26,7 +26,7 @@ struct WriteSection {
         let tags = tags(reader, writable)
         var result = Result(policy: WritePolicyPlan(tags: tags))
         if let http = reader.mapping("http", "writing over HTTP") {
-            result.policy.httpToken = secret(http, "token")
+            result.policy.http = writers(http)
             http.finish()
         }
         if let mqtt = reader.mapping("mqtt", "writing over MQTT") {
@@ -69,6 +69,40 @@ struct WriteSection {
             + Suggestion.phrase(for: text, among: writable.map(\.path))
     }
 
+    /// Who may write over HTTP: by name, or one without a name, who is then called `http`.
+    private func writers(_ reader: MappingReader) -> [HTTPWriter] {
+        let entries = reader.names("tokens", "tokens by the name of who has them")
+        guard reader.has("token") || entries.isEmpty else {
+            var writers: [HTTPWriter] = []
+            for entry in entries {
+                guard Notation<String>.name.parse(entry.key) != nil else {
+                    problems.error(entry.place, "expected \(Notation<String>.name.expected), found '\(entry.key)'")
+                    continue
+                }
+                guard let token = secret(entry.value, at: entry.place) else { continue }
+                if let other = writers.first(where: { $0.token == token }) {
+                    problems.error(
+                        entry.place, "'\(entry.key)' has the token of '\(other.name)': nobody could tell who wrote")
+                }
+                writers.append(HTTPWriter(name: entry.key, token: token))
+            }
+            return writers
+        }
+        if reader.has("tokens") && reader.has("token") {
+            problems.error(
+                reader.place(of: "token"), "either 'token' or 'tokens'; with a name: tokens: {name: {credential: …}}")
+            reader.ignore("token")
+            return []
+        }
+        guard reader.has("token") else {
+            problems.error(
+                reader.place, "\(reader.what) needs 'tokens': {anna: {credential: anna}}, or one 'token' without a name"
+            )
+            return []
+        }
+        return secret(reader, "token").map { [HTTPWriter(name: "http", token: $0)] } ?? []
+    }
+
     private func commands(_ reader: MappingReader) -> (CommandPlan?, BrokerPlan?) {
         let broker = BrokerSection(environment: environment, problems: problems).read(
             reader, address: "broker", clientID: plant.clientID("commands"))
@@ -109,7 +143,10 @@ struct WriteSection {
                 reader.place, "\(reader.what) needs '\(key)': {credential: name}, {file: path} or {env: NAME}")
             return nil
         }
-        let place = reader.place(of: key)
+        return secret(node, at: reader.place(of: key))
+    }
+
+    private func secret(_ node: YAMLNode, at place: Place) -> Secret? {
         let secrets = BrokerSection(environment: environment, problems: problems)
         guard let secret = secrets.secret(node, at: place) else { return nil }
         guard secret.revealed.utf8.count >= Self.secretBytes else {

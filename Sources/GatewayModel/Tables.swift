@@ -1,5 +1,15 @@
 // The tables that dense ids index: what every tag and device is.
 
+/// The name of one code of a tag: 1 is `running`.
+package struct StateName: Equatable, Sendable {
+    package var code: Int64
+    package var name: String
+    package init(code: Int64, name: String) {
+        self.code = code
+        self.name = name
+    }
+}
+
 /// What is known of a tag before its first reading.
 package struct TagDescriptor: Equatable, Sendable {
     package var id: TagID
@@ -15,12 +25,14 @@ package struct TagDescriptor: Equatable, Sendable {
     package var period: Duration?
     /// Where the value comes from, for people: `hr 3000` or `$.rms`.
     package var source: String
+    /// Names of codes, for people; looked up when something is shown, never on the way of a reading.
+    package var states: [StateName]
     /// False once a reload has removed the tag; its id is never given to another tag in the same run.
     package var isLive: Bool
 
     package init(
         id: TagID, device: DeviceID, name: String, kind: ValueKind, unit: String, range: ClosedRange<Double>? = nil,
-        period: Duration? = nil, source: String = "", isLive: Bool = true
+        period: Duration? = nil, source: String = "", states: [StateName] = [], isLive: Bool = true
     ) {
         self.id = id
         self.device = device
@@ -30,7 +42,21 @@ package struct TagDescriptor: Equatable, Sendable {
         self.range = range
         self.period = period
         self.source = source
+        self.states = states
         self.isLive = isLive
+    }
+
+    /// What people call this value; nil for a number that is only a number.
+    package func stateName(of value: Value) -> String? {
+        guard !states.isEmpty else { return nil }
+        let code: Int64? =
+            switch value {
+            case .integer(let integer): integer
+            case .boolean(let flag): flag ? 1 : 0
+            case .real(let real): Int64(exactly: real)
+            case .text, .none: nil
+            }
+        return code.flatMap { code in states.first { $0.code == code }?.name }
     }
 }
 

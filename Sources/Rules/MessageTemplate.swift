@@ -5,10 +5,9 @@ internal import GatewayModel
 /// What the braces of a message stand for.
 struct MessageFacts {
     var device: String
-    var tag: String
+    var tag: TagDescriptor
     var value: Double
     var limit: Double
-    var unit: String
 
     /// Puts the facts into `template`. Braces that stand for nothing here stay as they are written.
     func filled(into template: String) -> String {
@@ -28,14 +27,17 @@ struct MessageFacts {
     private func fact(_ name: Substring) -> String? {
         switch name {
         case "device": device
-        case "tag": tag
-        case "value": Self.number(value)
-        case "limit": Self.number(limit)
+        case "tag": tag.name
+        case "value": said(value)
+        case "limit": said(limit)
         // A pure number has the unit 1, which nobody says.
-        case "unit": unit == "1" ? "" : unit
+        case "unit": tag.unit == "1" ? "" : tag.unit
         default: nil
         }
     }
+
+    /// A code by its name, if it has one.
+    private func said(_ value: Double) -> String { tag.stateName(of: .real(value)) ?? Self.number(value) }
 
     /// As people write it: at most four decimals, below one four significant digits, and no zeros at the end.
     static func number(_ value: Double) -> String {

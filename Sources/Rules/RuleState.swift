@@ -112,8 +112,7 @@ package struct RuleState: Equatable, Sendable {
     ) -> AlarmTransition {
         let tag = tags[rule.tag]
         let limit = state == .active ? rule.when.limit : rule.clear.limit
-        let facts = MessageFacts(
-            device: tags[tag.device].path, tag: tag.name, value: value, limit: limit, unit: tag.unit)
+        let facts = MessageFacts(device: tags[tag.device].path, tag: tag, value: value, limit: limit)
         var message = facts.filled(into: rule.message)
         if state == .cleared {
             // The template says what is wrong, which is no longer true: quote what was said when it was raised.

@@ -22,9 +22,12 @@ package enum Signal: Equatable, Sendable {
 package struct SimulatedTag: Equatable, Sendable {
     package var plan: ModbusTagPlan
     package var signal: Signal
-    package init(plan: ModbusTagPlan, signal: Signal) {
+    /// What the register does with what a client writes: it keeps it, it goes back to 0, or it goes on with its signal.
+    package var readsBack: ReadBack
+    package init(plan: ModbusTagPlan, signal: Signal, readsBack: ReadBack = .same) {
         self.plan = plan
         self.signal = signal
+        self.readsBack = readsBack
     }
 }
 

@@ -7,7 +7,8 @@ internal import ModbusDriver
 
 /// Registers and coils in libmodbus' own mapping. One owner: the endpoint's thread.
 ///
-/// What a client has written stays as it was written; signals no longer reach it.
+/// What a client has written stays as it was written, unless the tag's profile says that it clears itself or shows
+/// something else; signals no longer reach it.
 @safe
 final class SimulatedRegisters {
     let mapping: UnsafeMutablePointer<modbus_mapping_t>
@@ -83,6 +84,18 @@ final class SimulatedRegisters {
     /// A client has written these: they are no longer the signals'.
     func noteWritten(_ table: RegisterTable, _ first: Int, _ count: Int) {
         for address in first..<first + count { written.insert(RegisterPlace(table, address)) }
+        for tag in unit.tags where tag.plan.at.table == table && tag.readsBack != .same {
+            let address = Int(tag.plan.at.address)
+            guard address < first + count, first < address + tag.plan.words else { continue }
+            for place in address..<address + tag.plan.words {
+                if tag.readsBack == .no { written.remove(RegisterPlace(table, place)) }
+            }
+            guard tag.readsBack == .cleared, let image = tag.plan.image(of: .real(0), now: clock.wall()) else {
+                continue
+            }
+            let zeros = [UInt16](repeating: 0, count: tag.plan.words)
+            store(RegisterImage(registers: zeros, mask: image.mask), table, address)
+        }
     }
 
     private func isFixed(_ table: RegisterTable, _ addresses: Range<Int>) -> Bool {

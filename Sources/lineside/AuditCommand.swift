@@ -38,29 +38,37 @@ struct AuditOptions: ParsableArguments {
     }
 }
 
+extension AuditPin: ExpressibleByArgument {
+    package init?(argument: String) { self.init(argument) }
+}
+
 struct AuditVerifyCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify", abstract: "Check that no line of the trail was changed, removed or added.",
         discussion: """
-            Prints the number and the hash of the last line: keep them elsewhere, and a trail that was cut off at its \
-            end can be told from one that is whole. Exit code 1 when the trail is damaged.
+            Prints the number and the hash of the last line as a pin, `7:8d25…`; a running gateway shows it at \
+            /api/v1/audit. Keep pins elsewhere and give them back with --pin: then a trail that was cut off at its end \
+            or made anew can be told from one that is whole. Exit code 1 when the trail is damaged or a pin does not fit.
             """)
 
     @OptionGroup var options: AuditOptions
+
+    @Option(help: "A pin that was kept: NUMBER:HASH. May be given several times.")
+    var pin: [AuditPin] = []
 
     func run() throws {
         let disk = try options.disk()
         let report: AuditReport
         do throws(DiskError) {
-            report = try AuditTrail.verify(on: disk)
+            report = try AuditTrail.verify(on: disk, pins: pin)
         } catch {
             Console.error("\(error)")
             throw ExitCode.failure
         }
         for note in report.notes { Console.out("note: \(note)") }
         for problem in report.problems { Console.error("error: \(problem)") }
-        if let first = report.firstSequence, let last = report.lastSequence {
-            Console.out("\(report.lines) lines, \(first) to \(last); hash of the last: \(report.lastHash)")
+        if let first = report.firstSequence, let last = report.pin {
+            Console.out("\(report.lines) lines, \(first) to \(last.sequence); pin of the last: \(last)")
         } else {
             Console.out("no lines")
         }

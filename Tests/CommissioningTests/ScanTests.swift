@@ -173,7 +173,8 @@ struct PollTests {
             devices: [DeviceDescriptor(id: DeviceID(0), path: "press-7/meter", channel: "net", link: "")],
             tags: tags.enumerated().map { index, tag in
                 TagDescriptor(
-                    id: TagID(index), device: DeviceID(0), name: tag.0, kind: tag.1.normalisation.kind, unit: "V")
+                    id: TagID(index), device: DeviceID(0), name: tag.0, kind: tag.1.normalisation.kind, unit: "V",
+                    states: tag.0 == "mode" ? [StateName(code: 2, name: "running")] : [])
             })
         let channel = ModbusChannelPlan(name: "net", endpoint: endpoint, units: [device])
         return PollRound(channel: channel, unit: device, tags: table)
@@ -200,6 +201,19 @@ struct PollTests {
             #expect(text.contains("01 03 06 09 06 43 67 00 00"))
             #expect(text.contains(/voltage +hr 99 +0906 +u16 +raw 2310 +231 V +Good/))
             #expect(text.contains(/real +hr 100 +4367 0000 +f32 ABCD +raw 231 +231 V +Good/))
+        }
+    }
+
+    @Test("A code is shown with its name")
+    func states() throws {
+        try serve([unit(1, [99: 2, 100: 3])]) { endpoint in
+            for (address, shown, isNamed) in [(UInt16(99), "2 V running", true), (100, "3 V ", false)] {
+                var round = Self.plan(endpoint, unit: 1, [("mode", Self.tag(address, .u16))])
+                var lines: [String] = []
+                _ = round.run(stop: StopSignal()) { lines.append($0) }
+                let text = lines.joined(separator: "\n")
+                #expect(text.contains(shown) && text.contains("running") == isNamed, "\(text)")
+            }
         }
     }
 

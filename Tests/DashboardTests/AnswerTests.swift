@@ -33,6 +33,21 @@ import Testing
         #expect(row["age_s"] as? Double == 3)
     }
 
+    @Test func `A code is told with its name, and with the names of the others`() async throws {
+        let plant = Plant()
+        let target = "/api/v1/tags?match=**/running"
+        plant.read(2, .none, at: now - 9, quality: .badTimeout)
+        #expect(try #require(try await rows(get(plant, target)).first)["state"] is NSNull)
+        for (flag, name) in [(true, "läuft"), (false, "stands \"still\"")] {
+            plant.read(2, .boolean(flag), at: now - 3)
+            let row = try #require(try await rows(get(plant, target)).first)
+            #expect(row["value"] as? Bool == flag && row["state"] as? String == name)
+            #expect(row["states"] as? [String: String] == ["0": "stands \"still\"", "1": "läuft"])
+        }
+        let other = try #require(try await rows(get(plant, "/api/v1/tags?match=**/oil_temp")).first)
+        #expect(other["states"] == nil && other["state"] == nil)
+    }
+
     @Test func `A bad tag has no value, a reason, and what it was last`() async throws {
         let plant = Plant()
         plant.read(3, .real(180), at: now - 60)

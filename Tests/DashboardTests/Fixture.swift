@@ -48,7 +48,9 @@ final class Plant: Sendable {
             site: "acme/lyon", devices: devices,
             tags: rows.enumerated().map { index, row in
                 TagDescriptor(
-                    id: TagID(index), device: DeviceID(row.0), name: row.1, kind: row.2, unit: row.3, range: row.4)
+                    id: TagID(index), device: DeviceID(row.0), name: row.1, kind: row.2, unit: row.3, range: row.4,
+                    states: row.1 == "running"
+                        ? [StateName(code: 0, name: "stands \"still\""), StateName(code: 1, name: "läuft")] : [])
             })
     }
 

@@ -1,20 +1,28 @@
 // The one address that changes something: what reaches the write service, and what never does.
 
-import Dashboard
 import Foundation
 import GatewayModel
 import Logging
+import NIOCore
 import ServiceLifecycle
 import Synchronization
 import Testing
 
+@testable import Dashboard
+
 /// What came through the door.
 private final class Door: Sendable {
-    let seen = Mutex<[(authorization: String?, body: String)]>([])
+    let seen = Mutex<[(authorization: String?, body: String, address: String)]>([])
 
-    func write(_ authorization: String?, _ body: [UInt8]) async -> (status: Int, body: [UInt8]) {
-        seen.withLock { $0.append((authorization, String(decoding: body, as: UTF8.self))) }
-        return authorization == "Bearer right" ? (200, Array("{}".utf8)) : (401, Array(#"{"error":"no"}"#.utf8))
+    func write(
+        _ authorization: String?, _ body: [UInt8], _ address: String
+    ) async -> (status: Int, body: [UInt8], retryAfter: Int?) {
+        seen.withLock { $0.append((authorization, String(decoding: body, as: UTF8.self), address)) }
+        return switch authorization {
+        case "Bearer right": (200, Array("{}".utf8), nil)
+        case "Bearer again": (429, Array("{}".utf8), 7)
+        default: (401, Array(#"{"error":"no"}"#.utf8), nil)
+        }
     }
 }
 
@@ -63,8 +71,26 @@ private let path = "/api/v1/writes"
             #expect(answer.headers["access-control-allow-origin"] == nil)
             let seen = door.seen.withLock { $0 }
             #expect(seen.count == (status == 200 || status == 401 ? 1 : 0))
-            if let first = seen.first { #expect(first.body == body) }
+            if let first = seen.first { #expect(first.body == body && first.address == "127.0.0.1") }
         }
+    }
+
+    @Test func `Who is locked out is told when to come again`() async throws {
+        let door = Door()
+        try await withDashboard(Plant(), write: door.write) { port in
+            let answer = try await exchange(port, headers: [Self.json, "Authorization: Bearer again"], body: "{}")
+            #expect(answer.status == 429)
+            #expect(answer.headers["retry-after"] == "7")
+        }
+    }
+
+    @Test(arguments: [
+        ("10.0.0.7", "10.0.0.7"), ("::1", "::1"), ("::ffff:10.0.0.7", "10.0.0.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"), ("2001:db8:1:2:ffff::1", "2001:db8:1:2::/64"),
+        ("2001:db8::1", "2001:db8::/64"),
+    ])
+    func `A client is one address, and in IPv6 one network`(text: String, expected: String) throws {
+        #expect(WriteRoute.spelled(try SocketAddress(ipAddress: text, port: 40_000)) == expected)
     }
 
     @Test func `A foreign host name and other methods are refused as everywhere`() async throws {
@@ -93,6 +119,18 @@ private let path = "/api/v1/writes"
             let answer = try await exchange(port, headers: [Self.json, Self.right], body: "{}")
             #expect(answer.status == 403)
             #expect(try parsed(answer.body)["code"] as? String == "off")
+        }
+    }
+
+    @Test func `The last line of the audit trail can be pinned from outside`() async throws {
+        let plant = Plant()
+        try await withDashboard(plant) { port in
+            let empty = try parsed(try await RawConnection(port: port).exchange("/api/v1/audit").body)
+            #expect(empty["pin"] is NSNull && empty["seq"] is NSNull)
+            plant.change { $0.snapshot.writes.auditPin = AuditHead(sequence: 7, hash: "8d25") }
+            let pinned = try parsed(try await RawConnection(port: port).exchange("/api/v1/audit").body)
+            #expect(pinned["pin"] as? String == "7:8d25")
+            #expect(pinned["seq"] as? Int == 7 && pinned["hash"] as? String == "8d25")
         }
     }
 

@@ -21,12 +21,18 @@ private let profile = """
       ramp: { at: "hr 20", type: f32, unit: s, group: fast, writable: { range: [0, 100] } }
       enable: { at: "co 3", type: bool, group: fast, writable: {} }
       remote: { at: "hr 30.4", type: bool, group: fast, writable: { every: 1h } }
+      start: { at: "hr 50", type: u16, unit: "1", group: fast, writable: { range: [0, 3], reads_back: cleared } }
+      reset: { at: "hr 51.2", type: bool, group: fast, writable: { reads_back: cleared } }
+      code: { at: "hr 52", type: u16, unit: "1", group: fast, writable: { range: [0, 9999], reads_back: no } }
       fixed: { at: "hr 40", type: u16, unit: "1", group: fast }
     simulate:
       set_point: { constant: 20 }
       ramp: { constant: 5 }
       enable: { constant: 0 }
       remote: { constant: 0 }
+      start: { constant: 0 }
+      reset: { constant: 0 }
+      code: { constant: 8888 }
       fixed: { constant: 7 }
     """
 private let token = "a-token-of-more-than-sixteen-bytes"
@@ -54,7 +60,7 @@ extension EndToEnd {
             let section = """
                 writes:
                   allow: ["\(drive)/**"]
-                  http: { token: { file: \(plant.folder.path())/token } }
+                  http: { tokens: { anna: { file: \(plant.folder.path())/token } } }
                   mqtt:
                     broker: "mqtt://127.0.0.1:\(plant.brokerPort)"
                     topic: "plant/commands"
@@ -133,12 +139,12 @@ extension EndToEnd {
                     + (isRetained ? ["-r"] : []))
         }
 
-        private func audit(_ command: String) throws -> (text: String, code: Int32) {
+        private func audit(_ command: String, _ more: [String] = []) throws -> (text: String, code: Int32) {
             let output = plant.folder.appending(path: "audit-\(UUID().uuidString)")
             _ = FileManager.default.createFile(atPath: output.path(), contents: nil)
             let process = Process()
             process.executableURL = URL(filePath: Built.lineside)
-            process.arguments = ["audit", command, "--store", plant.folder.appending(path: "store").path()]
+            process.arguments = ["audit", command, "--store", plant.folder.appending(path: "store").path()] + more
             process.standardOutput = try FileHandle(forWritingTo: output)
             try process.run()
             process.waitUntilExit()
@@ -158,6 +164,11 @@ extension EndToEnd {
                 #expect(answer.status == 200 && answer.json["outcome"] as? String == "done", "\(name): \(answer)")
                 #expect(await eventually(within: 20) { await ["true", shown].contains(present(name)) }, "\(name)")
             }
+            for (name, value, readBack) in [("start", "2", 0), ("reset", "true", 0), ("code", "1234", nil)] {
+                let answer = try await post(name, value)
+                #expect(answer.status == 200 && answer.json["outcome"] as? String == "done", "\(name): \(answer)")
+                #expect((answer.json["read_back"] as? NSNumber)?.intValue == readBack, "\(name): \(answer)")
+            }
             let refused: [(String, String, String?, Int, String)] = [
                 ("set_point", "21.6", token, 422, "off_step"), ("set_point", "60", token, 422, "outside_range"),
                 ("set_point", "48", token, 409, "change_too_large"), ("set_point", "true", token, 422, "wrong_type"),
@@ -170,7 +181,7 @@ extension EndToEnd {
                 #expect(answer.status == status && answer.json["code"] as? String == code, "\(name): \(answer)")
             }
             #expect(await present("set_point") == "21.5")
-            #expect(await eventually(within: 20) { await plant.metric("lineside_writes_accepted_total") == 4 })
+            #expect(await eventually(within: 20) { await plant.metric("lineside_writes_accepted_total") == 7 })
 
             // Writes go away with a reload, and come back with the next.
             try plant.write(site(writes: false), to: "site.yaml")
@@ -181,13 +192,18 @@ extension EndToEnd {
             running.gateway.kill(SIGHUP)
             #expect(await eventually(within: 20) { (try? await post("set_point", "22").status) == 200 })
 
+            let head = try #require(
+                try JSONSerialization.jsonObject(with: Data(await plant.get("/api/v1/audit").utf8)) as? [String: Any])
+            let pin = try #require(head["pin"] as? String)
             running.gateway.kill(SIGTERM)
             #expect(await running.gateway.exitCode(within: 20) == 0)
             let shown = try audit("show").text
-            #expect(shown.contains("done \(drive)/set_point 21.5 by http over http"), "\(shown)")
+            #expect(shown.contains("done \(drive)/set_point 21.5 by anna over http"), "\(shown)")
             #expect(shown.contains("refused \(drive)/set_point 21.6"), "\(shown)")
             #expect(shown.contains("refused \(drive)/fixed"), "\(shown)")
-            #expect(try audit("verify").code == 0)
+            let verified = try audit("verify", ["--pin", pin])
+            #expect(verified.code == 0 && verified.text.contains(pin), "\(pin): \(verified.text)")
+            #expect(try audit("verify", ["--pin", "1:" + pin.suffix(64)]).code == 1)
             for secret in [token, key] {
                 #expect(!running.gateway.output.contains(secret) && !shown.contains(secret))
             }

@@ -130,6 +130,7 @@ struct ChannelTests {
         ])
     }
     private static let token = ["TOKEN": "0123456789abcdef"]
+    private static let secrets = token.merging(["SHORT": "hunter2", "ANNA": "fedcba9876543210"]) { $1 }
 
     @Test("a tag may be written when the profile and the site say so")
     func policy() throws {
@@ -140,7 +141,7 @@ struct ChannelTests {
             """
         let plan = try SiteFolder(Self.writes(lines)).load(environment: Self.token).plan
         let writes = try #require(plan.writes)
-        #expect(writes.httpToken == Secret("0123456789abcdef"))
+        #expect(writes.http == [HTTPWriter(name: "http", token: Secret("0123456789abcdef"))])
         #expect(
             writes.mqtt
                 == CommandPlan(
@@ -157,6 +158,17 @@ struct ChannelTests {
         #expect(tag.register == plan.channels[0].units[0].scans[0].tags.last)
         #expect(tag.limits == WriteLimits(range: 0...200, step: 0.5, every: .seconds(10), perDay: 50))
         #expect(!"\(plan)".contains("0123456789abcdef"))
+    }
+
+    @Test("each writer over HTTP has a token and a name of its own")
+    func tokens() throws {
+        let lines = "  allow: [\"**\"]\n  http: { tokens: { anna: { env: ANNA }, scada: { env: TOKEN } } }"
+        let plan = try SiteFolder(Self.writes(lines)).load(environment: Self.secrets).plan
+        #expect(
+            plan.writes?.http == [
+                HTTPWriter(name: "anna", token: Secret("fedcba9876543210")),
+                HTTPWriter(name: "scada", token: Secret("0123456789abcdef")),
+            ])
     }
 
     @Test("a site without 'writes' writes nothing, whatever its profiles say")
@@ -190,6 +202,22 @@ struct ChannelTests {
                 "site.yaml:12:18: error: a secret in the open; give {credential: name}, {file: path} or {env: NAME} instead"
             ),
             Row(
+                "no token", writes("  allow: [\"**\"]\n  http: {}"),
+                "site.yaml:12:3: error: writing over HTTP needs 'tokens': {anna: {credential: anna}}, or one 'token' "
+                    + "without a name"),
+            Row(
+                "token and tokens",
+                writes("  allow: [\"**\"]\n  http: { token: { env: TOKEN }, tokens: { anna: { env: ANNA } } }"),
+                "site.yaml:12:18: error: either 'token' or 'tokens'; with a name: tokens: {name: {credential: …}}"),
+            Row(
+                "a token twice",
+                writes("  allow: [\"**\"]\n  http: { tokens: { anna: { env: ANNA }, bob: { env: ANNA } } }"),
+                "site.yaml:12:42: error: 'bob' has the token of 'anna': nobody could tell who wrote"),
+            Row(
+                "a short token with a name",
+                writes("  allow: [\"**\"]\n  http: { tokens: { anna: { env: SHORT } } }"),
+                "site.yaml:12:21: error: a secret of less than 16 bytes can be guessed; make a longer one"),
+            Row(
                 "no senders", writes("  allow: [\"**\"]\n  mqtt: { broker: mqtt://b, topic: \"x/{device}\" }"),
                 "site.yaml:12:3: error: writing over MQTT needs 'senders': {scada: {key: {credential: scada}}}",
                 "site.yaml:12:36: error: commands for all devices share one topic: no {device} in it"),
@@ -203,7 +231,7 @@ struct ChannelTests {
                 "site.yaml:11:3: warning: 'http' is off, so nobody can write over it"),
         ])
     func policyMistake(_ row: Row) throws {
-        let found = try SiteFolder(row.files).problems(environment: Self.token.merging(["SHORT": "hunter2"]) { $1 })
+        let found = try SiteFolder(row.files).problems(environment: Self.secrets)
         #expect(found == row.problems)
         #expect(!found.contains { $0.contains("hunter2") })
     }

@@ -122,6 +122,11 @@ struct RegisterProblemTests {
                 "states of a real number", temp("hr 20, type: f32, unit: \"1\", group: fast, states: { 1: on }"),
                 "\(file):10:65: error: 'states' names whole numbers; this tag is f32"),
             Row(
+                "states of a scaled number",
+                temp("hr 20, type: u16, unit: \"1\", scale: 2, group: fast, states: { 1: on }"),
+                "\(file):10:75: error: 'states' names whole numbers as they stand in the register; this tag has a scale, "
+                    + "an offset or another unit"),
+            Row(
                 "state without a number", temp("hr 20, type: u16, unit: \"1\", group: fast, states: { on: 1 }"),
                 "\(file):10:67: error: expected the number of a state, found 'on'"),
             Row(
@@ -164,6 +169,19 @@ struct RegisterProblemTests {
                     "hr 20, type: u16, unit: °C, scale: 0.1, group: fast, writable: { range: [0, 6553.5], step: 0.5, every: 10s, per_day: 50, max_change: 20 }"
                 )),
             Row("a coil", Sample.profile("at: \"co 1\"", "at: \"co 1\", writable: { every: 1s }")),
+            Row("a pulse", Sample.profile("at: \"co 1\"", "at: \"co 1\", writable: { reads_back: cleared }")),
+            Row("an echo", Sample.profile("at: \"co 1\"", "at: \"co 1\", writable: { reads_back: no }")),
+            Row(
+                "a change from nowhere",
+                temp(
+                    "hr 20, type: u16, unit: °C, group: fast, writable: { range: [0, 9], max_change: 2, reads_back: cleared }"
+                ),
+                "\(file):10:95: error: a register that does not keep what was written has no present value to change from"
+            ),
+            Row(
+                "another way to read back",
+                Sample.profile("at: \"co 1\"", "at: \"co 1\", writable: { reads_back: clear }"),
+                "\(file):9:47: error: expected same, cleared or no, found 'clear'"),
             Row(
                 "an input register", temp("ir 20, type: u16, unit: °C, group: fast, writable: { range: [0, 1] }"),
                 "\(file):10:56: error: an input register can't be written"),

@@ -19,13 +19,17 @@ struct Plant {
     let tags: TagTable
     var engine: RuleEngine
 
-    init(_ rules: ThresholdRule..., tags count: Int = 1, unit: String = "°C", standing: [AlarmTransition] = []) {
+    init(
+        _ rules: ThresholdRule..., tags count: Int = 1, unit: String = "°C", states: [StateName] = [],
+        standing: [AlarmTransition] = []
+    ) {
         let device = DeviceDescriptor(id: DeviceID(0), path: "area/press", channel: "net", link: "TCP")
         tags = TagTable(
             site: "acme/lyon", devices: [device],
             tags: (0..<count).map {
                 TagDescriptor(
-                    id: TagID($0), device: DeviceID(0), name: $0 == 0 ? "oil" : "tag\($0)", kind: .real, unit: unit)
+                    id: TagID($0), device: DeviceID(0), name: $0 == 0 ? "oil" : "tag\($0)", kind: .real, unit: unit,
+                    states: states)
             })
         engine = RuleEngine(rules: rules, tags: tags, standing: standing)
     }

@@ -111,6 +111,13 @@ import Testing
         #expect(plant.advance(to: 110).map(\.timestamp) == [second(110)])
     }
 
+    @Test func `A message calls a code by its name, and another code by its number`() {
+        let names = [StateName(code: 1, name: "running"), StateName(code: 3, name: "tripped")]
+        var plant = Plant(rule(when: .init(.above, 2), clear: .init(.below, 3)), unit: "1", states: names)
+        #expect(plant.read(3, at: 1).map(\.message) == ["area/press oil at tripped , limit 2 "])
+        #expect(plant.read(1, at: 2).first?.message.hasPrefix("Cleared at running: ") == true)
+    }
+
     @Test func `Standing alarms are active after a restart, with the moment they began`() {
         let standing = Plant.standing("press/oil", since: 3)
         var plant = Plant(rule(when: .init(.above, 70), clear: .init(.below, 65)), standing: [standing])

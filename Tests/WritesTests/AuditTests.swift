@@ -91,6 +91,51 @@ private func bounds(_ bytes: Int64 = 4096, files: Int = 4) -> AuditBounds {
         #expect(try isFound(lines))
     }
 
+    @Test("A pin fits its trail for ever, and no trail that was cut off or made anew")
+    func pins() throws {
+        let disk = SimulatedDisk()
+        var pins: [AuditPin] = []
+        var log = AuditLog(disk: disk, bounds: bounds())
+        #expect(log.pin == nil)
+        for number in 1...50 {
+            try log.append(record(number))
+            pins.append(try #require(log.pin))
+        }
+        #expect(try AuditTrail.verify(on: disk).pin == pins.last)
+        let whole = try AuditTrail.verify(on: disk, pins: pins)
+        #expect(whole.problems == [] && whole.notes.contains { $0.contains("line 1 was pinned") })
+        // Two processes later it goes on from the same line.
+        var next = AuditLog(disk: disk, bounds: bounds())
+        try next.open()
+        #expect(next.pin == pins.last)
+
+        let last = try #require(pins.last)
+        let bytes = try #require(disk.content(of: AuditTrail.newest))
+        disk.replace(AuditTrail.newest, with: Array(bytes.dropLast(512)))
+        #expect(try AuditTrail.verify(on: disk).problems == [], "whole in itself")
+        #expect(try AuditTrail.verify(on: disk, pins: [last]).problems == ["line 50 was pinned and is not there"])
+        let other = SimulatedDisk()
+        var anew = AuditLog(disk: other, bounds: bounds(1 << 20))
+        for number in 1...60 { try anew.append(record(number == 3 ? 99 : number)) }
+        #expect(
+            try AuditTrail.verify(on: other, pins: [last]).problems
+                == ["line 50 is another than the one that was pinned"])
+        #expect(try AuditTrail.verify(on: SimulatedDisk(), pins: [last]).problems.count == 1)
+    }
+
+    @Test("A pin is a number and a hash, and nothing else")
+    func pinNotation() throws {
+        let hash = String(repeating: "0aF", count: 21) + "9"
+        let pin = try #require(AuditPin("7:\(hash)"))
+        #expect(pin.sequence == 7 && pin.hash == hash.lowercased() && AuditPin("\(pin)") == pin)
+        for text in [
+            "", "7", "0:\(hash)", "-1:\(hash)", "7:\(hash)0", "7:\(hash.dropLast())", "7:\(hash.dropLast())g",
+            ":\(hash)", "7:\(hash):",
+        ] {
+            #expect(AuditPin(text) == nil, "\(text)")
+        }
+    }
+
     @Test("A torn end is blanked out and the trail goes on", arguments: [1, 2, 100, 511, 512])
     func torn(count: Int) throws {
         let disk = SimulatedDisk()

@@ -62,11 +62,40 @@ private let free = WriteLimits(range: -1e12...1e12)
         } else {
             for register in encoded.expected { pdu += [UInt8(register >> 8), UInt8(register & 0xFF)] }
         }
-        #expect(encoded.isConfirmed(by: pdu))
+        #expect(encoded.isConfirmed(by: [[], pdu]))
         #expect(WriteEncoding.value(in: pdu, of: plan.register)?.asNumber == row.value.asNumber)
         pdu[pdu.count - 1] ^=
             row.at.bits.map { $0.lowerBound < 8 } ?? true ? UInt8(1) << UInt8(row.at.bits?.lowerBound ?? 0) : 0
-        if row.at.bits.map({ $0.lowerBound < 8 }) ?? true { #expect(!encoded.isConfirmed(by: pdu)) }
+        if row.at.bits.map({ $0.lowerBound < 8 }) ?? true { #expect(!encoded.isConfirmed(by: [[], pdu])) }
+    }
+
+    /// What a profile says, what was written, what the register said, whether that counts as done.
+    static let confirmations: [(ReadBack, Int64, [UInt8], Bool)] = [
+        (.same, 0x0102_0304, [1, 2, 3, 4], true), (.same, 0x0102_0304, [0, 0, 0, 0], false),
+        (.same, 0, [0, 0, 0, 0], true), (.cleared, 0x0102_0304, [0, 0, 0, 0], true),
+        (.cleared, 0x0102_0304, [1, 2, 3, 4], true), (.cleared, 0x0102_0304, [0, 0, 3, 4], false),
+        (.cleared, 0x0102_0304, [1, 2, 3, 5], false), (.cleared, 0x0102_0304, [0, 0], false),
+    ]
+
+    @Test("A register that clears itself may say what was written or 0, and nothing else", arguments: confirmations)
+    func confirmation(readsBack: ReadBack, value: Int64, found: [UInt8], isDone: Bool) throws {
+        var encoded = try WriteEncoding.encode(.integer(value), for: tag("a", type: .u32, free).register)
+        encoded.readsBack = readsBack
+        #expect(encoded.isConfirmed(by: [[], [3, 4] + found]) == isDone)
+        #expect(!encoded.isConfirmed(by: [[]]), "an answer is missing")
+    }
+
+    @Test("Only the bit that was written must be cleared, not its neighbours; and a coil clears to 0")
+    func clearedBits() throws {
+        let bit = tag("a", at: .init(.holdingRegister, 1, bits: 4...4), type: .bool, free)
+        var encoded = try WriteEncoding.encode(.boolean(true), for: bit.register)
+        encoded.readsBack = .cleared
+        #expect(encoded.isConfirmed(by: [[], [3, 2, 0xFF, 0xEF]]))
+        var coil = try WriteEncoding.encode(
+            .boolean(true), for: tag("a", at: .init(.coil, 7), type: .bool, free).register)
+        #expect(!coil.isConfirmed(by: [[], [1, 1, 0]]))
+        coil.readsBack = .cleared
+        #expect(coil.isConfirmed(by: [[], [1, 1, 0]]) && coil.isConfirmed(by: [[], [1, 1, 1]]))
     }
 
     static let refused: [(RegisterType, RegisterAddress, Double, Value)] = [

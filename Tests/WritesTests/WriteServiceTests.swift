@@ -28,13 +28,24 @@ private final class Channel: Sendable {
 }
 
 private let secret = Secret("a-token-of-more-than-sixteen-bytes")
+private let other = Secret("another-token-of-sixteen-bytes")
+
+extension WriteService {
+    fileprivate func respond(authorization: String?, body: [UInt8]) async -> WriteResponse {
+        await respond(authorization: authorization, body: body, address: "127.0.0.1")
+    }
+}
 
 @Suite("Write service") struct WriteServiceTests {
     private func service(_ channel: Channel, disk: SimulatedDisk = SimulatedDisk()) -> WriteService {
         WriteService(disk: disk, logger: quiet(), present: { _ in nil }, submit: channel.submit)
     }
 
-    private let plan = WritePolicyPlan(tags: [tag("a", .init(range: 0...100))], httpToken: secret)
+    private let plan = WritePolicyPlan(
+        tags: [tag("a", .init(range: 0...100))],
+        http: [
+            HTTPWriter(name: "anna", token: secret), HTTPWriter(name: "bob", token: other),
+        ])
     private let body = Array(#"{"tag":"a","value":21,"reason":"test"}"#.utf8)
 
     @Test("Without a policy there is no thread, no file, and every request is turned down")
@@ -81,6 +92,44 @@ private let secret = Secret("a-token-of-more-than-sixteen-bytes")
         #expect(service.statistics.refused == code.map { [$0: 1] } ?? [:])
     }
 
+    @Test("The trail says whose token it was")
+    func names() async throws {
+        let disk = SimulatedDisk()
+        let service = service(Channel(), disk: disk)
+        service.apply(plan)
+        for token in [secret, other] {
+            #expect(await service.respond(authorization: "Bearer \(token.revealed)", body: body).status == 200)
+        }
+        service.stop()
+        #expect(try AuditTrail.last(9, on: disk).map(\.record.who) == ["anna", "anna", "bob", "bob"])
+    }
+
+    @Test("Who keeps coming with wrong tokens is locked out and counted, and the right token passes all the same")
+    func lockout() async throws {
+        let disk = SimulatedDisk()
+        let service = service(Channel(), disk: disk)
+        service.apply(plan)
+        var statuses: [Int: Int] = [:]
+        for number in 0..<500 {
+            let answer = await service.respond(authorization: "Bearer wrong-\(number)", body: body)
+            statuses[answer.status, default: 0] += 1
+            #expect((answer.retryAfter != nil) == (answer.status == 429))
+            if number % 100 == 50 {
+                #expect(await service.respond(authorization: "Bearer \(secret.revealed)", body: body).status == 200)
+            }
+        }
+        #expect((statuses[401] ?? 0) < 20 && (statuses[429] ?? 0) > 480, "\(statuses)")
+        #expect(await service.respond(authorization: nil, body: body, address: "127.0.0.2").status == 401)
+        service.stop()
+        #expect(service.statistics.refused["locked_out"] == statuses[429])
+        let lines = try AuditTrail.last(99, on: disk)
+        #expect(lines.count(where: { $0.record.event == .refused }) <= 10)
+        #expect(lines.count(where: { $0.record.event == .done }) == 5)
+        let counted = lines.filter { $0.record.event == .suppressed }
+        #expect(counted.reduce(0) { $0 + ($1.record.count ?? 0) } >= statuses[429] ?? 0)
+        #expect(counted.contains { $0.record.reason.contains("http 127.0.0.1") })
+    }
+
     @Test("A policy without a token closes the door of HTTP")
     func doorClosed() async {
         let service = service(Channel())
@@ -115,7 +164,7 @@ private let secret = Secret("a-token-of-more-than-sixteen-bytes")
         #expect(job.deadline != nil)
         let stopping = DedicatedThread(name: "stop") { service.stop() }
         if endsInTime { job.completion(.success([[6, 0, 0, 0, 0], [3, 2, 0, 21]])) }
-        let (status, _) = await answer
+        let status = await answer.status
         #expect(status == (endsInTime ? 200 : 502))
         stopping.join()
         job.completion(.success([[6, 0, 0, 0, 0], [3, 2, 0, 21]]))

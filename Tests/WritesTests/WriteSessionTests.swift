@@ -126,6 +126,26 @@ private final class Rig {
         #expect(answer.word == "failed" && answer.readBack == .real(30) && answer.reason.contains("30"))
     }
 
+    @Test("A register that does not read back is written with one request, and its echo is enough")
+    func echoOnly() throws {
+        let rig = Rig(tags: [tag("a", .init(range: 0...100, readsBack: .no))])
+        rig.request()
+        #expect(rig.shared.withLock { $0.jobs[0].operations.map(\.isWrite) } == [true])
+        rig.end(.success([[6, 0, 0, 0, 0]]))
+        #expect(rig.answers == [WriteAnswer(id: "1", tag: "a", outcome: .done)])
+        rig.request()
+        rig.end(.failure(.init(operation: 0, error: .timeout)))
+        #expect(rig.answers.last?.word == "failed")
+    }
+
+    @Test("A command that clears itself is done, and the answer tells the 0")
+    func cleared() throws {
+        let rig = Rig(tags: [tag("a", .init(range: 0...100, readsBack: .cleared))])
+        rig.request()
+        rig.end(.success([[6, 0, 0, 0, 0], [3, 2, 0, 0]]))
+        #expect(rig.answers == [WriteAnswer(id: "1", tag: "a", outcome: .done, readBack: .real(0))])
+    }
+
     @Test("A device without mask writes is told apart, and nothing is read, changed and written back")
     func maskWrite() throws {
         let rig = Rig(tags: [tag("a", at: .init(.holdingRegister, 1, bits: 2...2), type: .bool, .init())])
@@ -177,6 +197,22 @@ private final class Rig {
         rig.clock.advance(by: .seconds(11))
         rig.session.tick()
         #expect(rig.lines.last?.record.count == 990)
+    }
+
+    @Test("A flood that lasts two days leaves room in the trail for what was written")
+    func longFlood() {
+        let rig = Rig()
+        let day = 24 * 60
+        for minute in 0..<2 * day {
+            for _ in 0..<3 { rig.session.refuse(anonymous: .forged, door: .mqtt, claimed: "x") }
+            rig.clock.advance(by: .seconds(60))
+            rig.session.tick(unsaid: ["http 10.0.0.7": 10, "mqtt scada": 20 + minute % 2])
+        }
+        let lines = rig.lines
+        let counted = lines.filter { $0.record.event == .suppressed }
+        #expect(counted.count < 2 * 24 + 20)
+        #expect(counted.last?.record.reason.contains("most by mqtt scada") == true)
+        #expect(lines.count < 3 * day, "of about 131,000 in the trail")
     }
 
     @Test("A command is taken once, over restarts too")

@@ -134,11 +134,12 @@ package struct PollRound {
         let value = reading.map { batch.value(of: $0) } ?? .none
         if value != .none { summary.values += 1 }
         let unitText = value == .none || descriptor.unit == "1" || descriptor.unit.isEmpty ? "" : " \(descriptor.unit)"
+        let state = descriptor.stateName(of: value).map { " \($0.printable)" } ?? ""
         let order = tag.words > 1 && !tag.type.isText ? " \(tag.order.rawValue)" : ""
         let exponent = tag.exponent.map { " × 10^\($0.isNegated ? "-" : "")hr\($0.address)" } ?? ""
         return [
             descriptor.name, "\(tag.at)", Self.words(of: tag, in: data, base: base),
-            "\(tag.type.rawValue)\(order)\(exponent)", "raw \(raw)", "\(Self.spelled(value))\(unitText)",
+            "\(tag.type.rawValue)\(order)\(exponent)", "raw \(raw)", "\(Self.spelled(value))\(unitText)\(state)",
             reading?.quality.name ?? "-",
         ]
     }

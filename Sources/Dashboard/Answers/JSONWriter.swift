@@ -26,6 +26,13 @@ package struct JSONWriter {
         needsComma = false
     }
 
+    /// A name that comes from outside.
+    package mutating func key(text: String) {
+        string(text)
+        bytes.append(UInt8(ascii: ":"))
+        needsComma = false
+    }
+
     package mutating func string(_ text: String) {
         separate()
         bytes.append(UInt8(ascii: "\""))

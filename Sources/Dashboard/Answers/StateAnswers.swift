@@ -102,6 +102,22 @@ enum StateAnswer {
         return (snapshot.health.isAlive, writer.bytes)
     }
 
+    static func audit(_ source: DashboardSource) -> [UInt8] {
+        let writes = source.snapshot().writes
+        var writer = JSONWriter()
+        writer.object { answer in
+            answer.member("now", source.now())
+            answer.member("site", source.site)
+            answer.member("writes_enabled", writes.isOn)
+            answer.member("writable", writes.isAuditWritable)
+            answer.key("seq")
+            if let head = writes.auditPin { answer.integer(head.sequence) } else { answer.null() }
+            answer.member("hash", writes.auditPin?.hash)
+            answer.member("pin", writes.auditPin.map { "\($0.sequence):\($0.hash)" })
+        }
+        return writer.bytes
+    }
+
     private static func list<Element>(
         _ source: DashboardSource, _ name: StaticString, _ elements: [Element],
         _ each: (inout JSONWriter, Element) -> Void

@@ -20,6 +20,14 @@ extension JSONWriter {
         } else {
             null()
         }
+        guard !tag.states.isEmpty else { return }
+        key("states")
+        object { names in
+            for state in tag.states {
+                names.key(text: "\(state.code)")
+                names.string(state.name)
+            }
+        }
     }
 
     /// One row of `/api/v1/tags`.
@@ -29,6 +37,7 @@ extension JSONWriter {
             row.descriptor(tag, of: tags)
             row.member("source", tag.source)
             row.member("value", last?.value ?? .none)
+            if !tag.states.isEmpty { row.member("state", tag.stateName(of: last?.value ?? .none)) }
             row.member("quality", (last?.quality ?? .badWaitingForInitialData).name)
             row.member("timestamp", last?.timestamp)
             row.member("age_s", last.map { now.duration(since: $0.timestamp).inSeconds } ?? .nan)

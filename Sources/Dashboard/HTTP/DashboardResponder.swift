@@ -36,13 +36,13 @@ struct DashboardResponder: HTTPResponder {
 
     static let routes = [
         "/health", "/metrics", "/api/v1/tags", "/api/v1/series", "/api/v1/alarms", "/api/v1/devices", "/api/v1/sinks",
-        "/api/v1/events", WriteRoute.path,
+        "/api/v1/events", "/api/v1/audit", WriteRoute.path,
     ]
 
     func respond(to request: Request, context: Context) async -> Response {
         var response: Response
         do {
-            response = try await answer(request)
+            response = try await answer(request, context)
         } catch {
             response = Self.json(error.status, Self.body(of: error))
             if error.status == .methodNotAllowed { response.headers[.allow] = error.allowed }
@@ -52,7 +52,7 @@ struct DashboardResponder: HTTPResponder {
         return request.method == .head ? response.createHeadResponse() : response
     }
 
-    private func answer(_ request: Request) async throws(Refusal) -> Response {
+    private func answer(_ request: Request, _ context: Context) async throws(Refusal) -> Response {
         guard hosts.allows(request.head.authority) else {
             throw Refusal(
                 status: .misdirectedRequest,
@@ -60,7 +60,8 @@ struct DashboardResponder: HTTPResponder {
                     "this gateway isn't called \(request.head.authority ?? "nothing"); use the address it listens on")
         }
         if let target = RequestTarget(request.head.path ?? "/"), target.path == WriteRoute.path {
-            return try await WriteRoute(source: source, hosts: hosts).answer(request)
+            return try await WriteRoute(source: source, hosts: hosts, address: context.channel.remoteAddress)
+                .answer(request)
         }
         guard request.method == .get || request.method == .head else {
             throw Refusal(status: .methodNotAllowed, message: "only GET and HEAD: this changes nothing")
@@ -90,6 +91,7 @@ struct DashboardResponder: HTTPResponder {
         case "/api/v1/alarms": return Self.json(.ok, StateAnswer.alarms(source))
         case "/api/v1/devices": return Self.json(.ok, StateAnswer.devices(source))
         case "/api/v1/sinks": return Self.json(.ok, StateAnswer.sinks(source))
+        case "/api/v1/audit": return Self.json(.ok, StateAnswer.audit(source))
         case "/api/v1/events": return try await events(request)
         default:
             throw Refusal(

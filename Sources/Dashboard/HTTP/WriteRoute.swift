@@ -12,6 +12,7 @@ struct WriteRoute {
 
     let source: DashboardSource
     let hosts: HostCheck
+    let address: SocketAddress?
 
     func answer(_ request: Request) async throws(Refusal) -> Response {
         guard request.method == .post else {
@@ -29,10 +30,23 @@ struct WriteRoute {
             throw Refusal(status: .unsupportedMediaType, message: "the body must be application/json")
         }
         let body = try await self.body(of: request)
-        let (status, bytes) = await source.write(request.headers[.authorization], body)
+        let (status, bytes, retryAfter) = await source.write(
+            request.headers[.authorization], body, Self.spelled(address))
         var response = DashboardResponder.json(HTTPResponse.Status(code: status), bytes)
         if status == 401 { response.headers[.wwwAuthenticate] = "Bearer" }
+        if let retryAfter { response.headers[.retryAfter] = "\(retryAfter)" }
         return response
+    }
+
+    /// Without the port. Of IPv6 the first half: the second is the client's to choose.
+    static func spelled(_ address: SocketAddress?) -> String {
+        guard case .v6 = address, let text = address?.ipAddress else { return address?.ipAddress ?? "" }
+        if let mapped = text.lowercased().split(separator: "::ffff:", maxSplits: 1).first, mapped.contains(".") {
+            return String(mapped)
+        }
+        let head = text.split(separator: "::", maxSplits: 1, omittingEmptySubsequences: false)[0]
+        let groups = head.split(separator: ":").prefix(4)
+        return groups.isEmpty ? text : groups.joined(separator: ":") + "::/64"
     }
 
     private func body(of request: Request) async throws(Refusal) -> [UInt8] {

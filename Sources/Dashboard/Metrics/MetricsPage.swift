@@ -176,6 +176,9 @@ extension MetricsText {
         }
         guard writes.isOn else { return }
         single("audit_lines_total", .counter, "Lines written to the audit trail.", Double(writes.auditLines))
+        if let head = writes.auditPin {
+            single("audit_last_sequence", .gauge, "Number of the trail's last line.", Double(head.sequence))
+        }
         single("audit_writable", .gauge, "0 while writes are refused for it.", writes.isAuditWritable ? 1 : 0)
         if let canReceive = writes.canReceiveCommands {
             single("commands_connected", .gauge, "1 while MQTT commands can arrive.", canReceive ? 1 : 0)

@@ -26,6 +26,8 @@ export const severity = name => !name || name.startsWith('Good') ? 0 : /^unc/i.t
 /** As many decimals as fit the magnitude, and always the same number of them, so that a live value doesn't jump. */
 export function value(value, tag) {
   if (value === null || value === undefined) return '–';
+  const name = tag?.states?.[Number(value)];
+  if (name !== undefined && typeof value !== 'string') return name;
   if (typeof value === 'boolean') return value ? 'on' : 'off';
   if (typeof value === 'string') return value;
   if (tag?.kind === 'integer') return grouped(String(value));

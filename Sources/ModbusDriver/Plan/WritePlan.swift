@@ -2,6 +2,16 @@
 
 package import GatewayModel
 
+/// What a register says right after a write.
+package enum ReadBack: String, CaseIterable, Sendable {
+    /// What was written, and so it is compared.
+    case same
+    /// What was written, or 0 as soon as the device has acted on it: a command, a reset.
+    case cleared
+    /// Nothing that would tell: it cannot be read, or shows something else. The device's echo must do.
+    case no
+}
+
 /// What a profile lets be written to one tag. Values and differences are in the unit in which the tag leaves the
 /// gateway.
 package struct WriteLimits: Equatable, Sendable {
@@ -15,16 +25,18 @@ package struct WriteLimits: Equatable, Sendable {
     package var perDay: Int?
     /// The largest step away from the present value.
     package var maxChange: Double?
+    package var readsBack: ReadBack
 
     package init(
         range: ClosedRange<Double>? = nil, step: Double? = nil, every: Duration? = nil, perDay: Int? = nil,
-        maxChange: Double? = nil
+        maxChange: Double? = nil, readsBack: ReadBack = .same
     ) {
         self.range = range
         self.step = step
         self.every = every
         self.perDay = perDay
         self.maxChange = maxChange
+        self.readsBack = readsBack
     }
 }
 
@@ -65,15 +77,26 @@ package struct WritableTag: Equatable, Sendable {
 package struct WritePolicyPlan: Equatable, Sendable {
     /// Each tag that may be written, in the order of the devices.
     package var tags: [WritableTag]
-    /// What a writer over HTTP must present; nil when HTTP may not write.
-    package var httpToken: Secret?
+    /// Who may write over HTTP, and what each must present; empty when HTTP may not write.
+    package var http: [HTTPWriter]
     /// Nil when MQTT may not write. Its broker stands beside it in the gateway's plan.
     package var mqtt: CommandPlan?
 
-    package init(tags: [WritableTag], httpToken: Secret? = nil, mqtt: CommandPlan? = nil) {
+    package init(tags: [WritableTag], http: [HTTPWriter] = [], mqtt: CommandPlan? = nil) {
         self.tags = tags
-        self.httpToken = httpToken
+        self.http = http
         self.mqtt = mqtt
+    }
+}
+
+/// Somebody who may write over HTTP. No two have the same token.
+package struct HTTPWriter: Equatable, Sendable {
+    /// Who stands in the audit trail.
+    package var name: String
+    package var token: Secret
+    package init(name: String, token: Secret) {
+        self.name = name
+        self.token = token
     }
 }
 

@@ -55,9 +55,15 @@ package struct AuditReport: Equatable, Sendable {
     /// What is odd, and explained.
     package var notes: [String] = []
 
-    private var beforeLast: (sequence: UInt64, hash: String)?
+    /// The line to keep elsewhere; nil while there is none.
+    package var pin: AuditPin? { lastSequence.map { AuditPin(sequence: $0, hash: lastHash) } }
 
-    package init() {}
+    private var beforeLast: (sequence: UInt64, hash: String)?
+    /// Pins that somebody has kept, and what the lines of these numbers have now.
+    private let pins: [AuditPin]
+    private var found: [UInt64: String] = [:]
+
+    package init(pins: [AuditPin] = []) { self.pins = pins }
 
     package static func == (left: Self, right: Self) -> Bool {
         left.lines == right.lines && left.lastHash == right.lastHash && left.problems == right.problems
@@ -77,6 +83,20 @@ package struct AuditReport: Equatable, Sendable {
             firstSequence = firstSequence ?? entry.line.sequence
             lastSequence = entry.line.sequence
             lastHash = entry.hash
+            if pins.contains(where: { $0.sequence == entry.line.sequence }) { found[entry.line.sequence] = entry.hash }
+        }
+    }
+
+    /// Holds what was found against the pins.
+    fileprivate mutating func checkPins() {
+        for pin in pins {
+            if let hash = found[pin.sequence] {
+                if hash != pin.hash { problems.append("line \(pin.sequence) is another than the one that was pinned") }
+            } else if let first = firstSequence, pin.sequence < first {
+                notes.append("line \(pin.sequence) was pinned and is in a file that was given up")
+            } else {
+                problems.append("line \(pin.sequence) was pinned and is not there")
+            }
         }
     }
 
@@ -132,14 +152,15 @@ package enum AuditTrail {
         return AuditFile(name: name, bytes: try file.read(count: Int(try file.size()), at: 0))
     }
 
-    /// Checks every line.
-    package static func verify(on disk: any Disk) throws(DiskError) -> AuditReport {
-        var report = AuditReport()
+    /// Checks every line, and that those whose number and hash somebody has kept are still the same.
+    package static func verify(on disk: any Disk, pins: [AuditPin] = []) throws(DiskError) -> AuditReport {
+        var report = AuditReport(pins: pins)
         let names = try names(on: disk)
         let isWhole = names.first.map { $0 == newest || $0 == self.name(1) } ?? true
         for (index, name) in names.enumerated() {
             report.add(try read(name, on: disk), beginsTrail: isWhole && index == 0)
         }
+        report.checkPins()
         return report
     }
 

@@ -10,10 +10,13 @@ struct AuditKeeper: Sendable {
     static let retry = Duration.seconds(5)
     /// Lines that wait for the disk; past it they are only counted, in a line of their own.
     static let waitingLimit = 256
-    /// Lines about messages of unknown senders: anybody who reaches the broker can cause them.
-    private static let anonymous = (perSecond: 1, burst: 10)
-    /// How often refusals without a line of their own get one together.
-    private static let suppressedInterval = Duration.seconds(10)
+    /// Lines about messages of unknown senders: anybody who reaches the broker can cause them. At one a minute it takes
+    /// three months to push everything else out of the trail.
+    private static let anonymous = (interval: Duration.seconds(60), burst: 10)
+    /// How often refusals without a line of their own get one together: while they go on, ever more seldom.
+    private static let suppressedInterval = (shortest: Duration.seconds(10), longest: Duration.seconds(3600))
+    /// Sources that such a line names, and that are counted one by one.
+    private static let named = (inLine: 4, counted: 64)
 
     private var log: AuditLog
     private let clock: any GatewayClock
@@ -21,7 +24,10 @@ struct AuditKeeper: Sendable {
     private var waiting: [AuditRecord] = []
     private var suppressed = 0
     private var suppressedSince: MonotonicTime?
-    private var strangers = TokenBucket(perSecond: anonymous.perSecond, burst: anonymous.burst)
+    private var suppressedBy: [String: Int] = [:]
+    private var suppressedInterval = Self.suppressedInterval.shortest
+    private var lastSuppressed: MonotonicTime?
+    private var strangers = TokenBucket(interval: anonymous.interval, burst: anonymous.burst)
     private var notBefore = MonotonicTime(nanoseconds: .min)
     private(set) var trouble: String?
     private(set) var lines = 0
@@ -33,6 +39,7 @@ struct AuditKeeper: Sendable {
     }
 
     var damage: String? { log.damage }
+    var pin: AuditPin? { log.pin }
     /// True when nothing waits and the last call went well.
     var isWritable: Bool { log.isOpen && waiting.isEmpty }
     func takeRecovered() -> [AuditLine] { log.recovered }
@@ -61,10 +68,16 @@ struct AuditKeeper: Sendable {
         }
     }
 
-    /// A refusal without a line of its own.
-    mutating func suppress(at now: MonotonicTime) {
-        suppressed += 1
-        suppressedSince = suppressedSince ?? now
+    /// Refusals without a line of their own.
+    mutating func suppress(_ count: Int = 1, of source: String? = nil, at now: MonotonicTime) {
+        suppressed += count
+        if let source, suppressedBy[source] != nil || suppressedBy.count < Self.named.counted {
+            suppressedBy[source, default: 0] += count
+        }
+        guard suppressedSince == nil else { return }
+        suppressedSince = now
+        if let lastSuppressed, now.duration(since: lastSuppressed) < Self.suppressedInterval.longest { return }
+        suppressedInterval = Self.suppressedInterval.shortest
     }
 
     mutating func refuse(anonymous refusal: WriteRefusal, door: WriteDoor, claimed: String) {
@@ -78,19 +91,27 @@ struct AuditKeeper: Sendable {
         logger.warning("write refused: \(record.reason)", metadata: ["door": "\(door.rawValue)"])
     }
 
-    mutating func tick() {
+    /// - Parameter isLast: the end of the process: what was not said yet is said now.
+    mutating func tick(isLast: Bool = false) {
         let now = clock.monotonic()
-        if let since = suppressedSince, now.duration(since: since) >= Self.suppressedInterval,
+        if let since = suppressedSince, isLast || now.duration(since: since) >= suppressedInterval,
             waiting.count < Self.waitingLimit
         {
             var record = AuditRecord(time: clock.wall(), event: .suppressed)
             record.count = suppressed
-            record.reason = "refused without a line each"
-            (suppressed, suppressedSince) = (0, nil)
-            logger.warning("\(record.count ?? 0) requests to write were refused without a line each")
+            record.reason = "refused without a line each" + worst
+            logger.warning("\(suppressed) requests to write were \(record.reason)")
+            (suppressed, suppressedSince, suppressedBy, lastSuppressed) = (0, nil, [:], now)
+            suppressedInterval = min(suppressedInterval * 2, Self.suppressedInterval.longest)
             keep(record)
         }
         if trouble != nil || !waiting.isEmpty { open() }
+    }
+
+    /// The sources that were refused most.
+    private var worst: String {
+        let sources = suppressedBy.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.prefix(Self.named.inLine)
+        return sources.isEmpty ? "" : "; most by " + sources.map { "\($0.key) (\($0.value))" }.joined(separator: ", ")
     }
 
     private mutating func flush() {

@@ -37,6 +37,9 @@ package struct AuditLog: Sendable {
 
     package var isOpen: Bool { file != nil }
 
+    /// The last acknowledged line; nil while there is none, or nobody has looked yet.
+    var pin: AuditPin? { isOpened && next > 1 ? AuditPin(sequence: next - 1, hash: lastHash) : nil }
+
     /// Makes the file ready, or says why not.
     package mutating func open() throws(DiskError) {
         guard file == nil else { return }

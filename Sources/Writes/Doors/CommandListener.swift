@@ -115,6 +115,12 @@ package final class CommandListener: Sendable {
     private func receive(_ message: IncomingMessage, _ events: LinkEvents, _ check: CommandCheck) {
         guard events.bytes[message.topic].elementsEqual(plan.commands.topic.utf8) else { return }
         switch check.judge(Array(events.bytes[message.payload]), isRetained: message.isRetained) {
+        // Only senders that exist are told apart: names that somebody invents must not fill the memory.
+        case .anonymous(.forged, let claimed):
+            service.refuse(.forged, of: Lockout.Source(door: .mqtt, name: claimed), from: claimed)
+        case .anonymous(.unknownSender, let claimed):
+            service.refuse(
+                .unknownSender, of: Lockout.Source(door: .mqtt, name: ""), from: String(claimed.prefix(64)))
         case .anonymous(let refusal, let claimed):
             service.refuse(anonymous: refusal, door: .mqtt, claimed: String(claimed.prefix(64)))
         case .request(let request):

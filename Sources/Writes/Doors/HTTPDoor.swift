@@ -2,44 +2,64 @@
 
 internal import Crypto
 internal import GatewayModel
+internal import ModbusDriver
 
-/// Compares a token with the right one in constant time. Of the right one only the hash is kept.
+/// Compares a token with every right one in constant time. Of the right ones only the hashes are kept.
 struct TokenCheck: Sendable {
-    private let hash: SHA256Digest
+    private let writers: [(name: String, hash: SHA256Digest)]
 
-    init(_ token: Secret) { hash = SHA256.hash(data: Array(token.revealed.utf8)) }
+    /// Nil when nobody may write over HTTP.
+    init?(_ writers: [HTTPWriter]) {
+        guard !writers.isEmpty else { return nil }
+        self.writers = writers.map { ($0.name, SHA256.hash(data: Array($0.token.revealed.utf8))) }
+    }
 
     /// - Parameter header: the whole `Authorization` header, `Bearer …`.
-    func accepts(_ header: String?) -> Bool {
-        guard let header, header.utf8.count <= 4096 else { return false }
+    /// - Returns: whose token it is.
+    func writer(_ header: String?) -> String? {
+        guard let header, header.utf8.count <= 4096 else { return nil }
         let parts = header.split(separator: " ", maxSplits: 1)
-        guard parts.count == 2, parts[0].lowercased() == "bearer" else { return false }
-        // Digests compare in constant time; and a hash tells nothing of how much of the token was right.
-        return SHA256.hash(data: Array(parts[1].utf8)) == hash
+        guard parts.count == 2, parts[0].lowercased() == "bearer" else { return nil }
+        let presented = SHA256.hash(data: Array(parts[1].utf8))
+        var found: String?
+        // Digests compare in constant time, a hash tells nothing of how much of the token was right, and no early end
+        // tells how far down the list it stands.
+        for writer in writers where presented == writer.hash { found = writer.name }
+        return found
     }
+}
+
+/// What goes back over HTTP.
+package struct WriteResponse: Equatable, Sendable {
+    package var status: Int
+    /// A JSON object.
+    package var body: [UInt8]
+    /// With status 429, in seconds.
+    package var retryAfter: Int?
 }
 
 extension WriteService {
     /// Answers `POST /api/v1/writes`.
-    /// - Returns: the status and a JSON object.
-    package func respond(authorization: String?, body: [UInt8]) async -> (status: Int, body: [UInt8]) {
+    /// - Parameter address: who asks, as far as the network tells.
+    package func respond(authorization: String?, body: [UInt8], address: String) async -> WriteResponse {
         guard isOn else { return Self.refused(.off) }
         guard let token else { return Self.refused(.doorClosed(.http)) }
-        guard token.accepts(authorization) else {
-            refuse(anonymous: .unauthorised, door: .http)
-            return Self.refused(.unauthorised)
+        // The right token first: no lock is ever in its way.
+        guard let writer = token.writer(authorization) else {
+            let source = Lockout.Source(door: .http, name: address)
+            return Self.refused(refuse(.unauthorised, of: source, from: address))
         }
         let request: WriteRequest
         do throws(WriteRefusal) {
-            request = try WriteRequest(httpBody: body)
+            request = try WriteRequest(httpBody: body, who: writer)
         } catch {
-            refuse(anonymous: error, door: .http, claimed: "http")
+            refuse(anonymous: error, door: .http, claimed: writer)
             return Self.refused(error)
         }
         let answer = await withCheckedContinuation { continuation in
             self.request(request) { continuation.resume(returning: $0) }
         }
-        return (Self.status(of: answer), answer.json())
+        return WriteResponse(status: Self.status(of: answer), body: answer.json())
     }
 
     private static func status(of answer: WriteAnswer) -> Int {
@@ -51,17 +71,19 @@ extension WriteService {
         }
     }
 
-    private static func refused(_ refusal: WriteRefusal) -> (status: Int, body: [UInt8]) {
+    private static func refused(_ refusal: WriteRefusal) -> WriteResponse {
         var object = JSONObject()
         object.member("error", refusal.description)
         object.member("code", refusal.code)
-        return (refusal.status, object.bytes)
+        var response = WriteResponse(status: refusal.status, body: object.bytes)
+        if case .lockedOut(let rest) = refusal { response.retryAfter = Int(WriteRefusal.seconds(rest)) }
+        return response
     }
 }
 
 extension WriteRequest {
     /// `{"tag": "…", "value": 21.5, "reason": "…", "id": "…"}`; the last two may be missing.
-    init(httpBody body: [UInt8]) throws(WriteRefusal) {
+    init(httpBody body: [UInt8], who: String) throws(WriteRefusal) {
         guard body.count <= Limits.writeRequestBytes else {
             throw .malformed("a request is at most \(Limits.writeRequestBytes) bytes long")
         }
@@ -70,7 +92,7 @@ extension WriteRequest {
             try members.check(["tag", "value", "reason", "id"])
             self.init(
                 id: try members.text("id") ?? Self.newID(), tag: try members.required("tag"),
-                value: try members.value("value").value, reason: try members.text("reason") ?? "", who: "http",
+                value: try members.value("value").value, reason: try members.text("reason") ?? "", who: who,
                 door: .http)
         } catch {
             throw .malformed(error.message)

@@ -1,5 +1,6 @@
 // How many in a second: a bucket that fills with time.
 
+internal import GatewayModel
 package import GatewayPlatform
 
 /// Lets `burst` through at once and `perSecond` in the long run. A pure value.
@@ -10,8 +11,14 @@ package struct TokenBucket: Equatable, Sendable {
     private var fullAt = Int64.min
 
     package init(perSecond: Int, burst: Int) {
-        precondition(perSecond > 0 && burst > 0, "BUG: a bucket that never lets anything through")
-        interval = 1_000_000_000 / Int64(perSecond)
+        precondition(perSecond > 0, "BUG: a bucket that never lets anything through")
+        self.init(interval: .nanoseconds(1_000_000_000 / perSecond), burst: burst)
+    }
+
+    /// One in each interval in the long run.
+    package init(interval: Duration, burst: Int) {
+        precondition(interval > .zero && burst > 0, "BUG: a bucket that never lets anything through")
+        self.interval = interval.nanoseconds
         self.burst = Int64(burst)
     }
 

@@ -11,18 +11,26 @@ package struct EncodedWrite: Equatable, Sendable {
     /// What the registers (or the coil, as 0 or 1) must say afterwards, under `mask`.
     package var expected: [UInt16]
     package var mask: UInt16 = .max
+    package var readsBack = ReadBack.same
 
     /// Both go out in one job, so that nothing of ours comes between.
-    package var operations: [ModbusOperation] { [write, read] }
+    package var operations: [ModbusOperation] { readsBack == .no ? [write] : [write, read] }
 
-    /// - Parameter pdu: the checked answer to `read`.
-    package func isConfirmed(by pdu: [UInt8]) -> Bool {
-        guard case .read(let table, _, _) = read else { return false }
-        if table.isBits { return pdu.count >= 3 && UInt16(pdu[2] & 1) == expected.first }
-        guard pdu.count == 2 + 2 * expected.count else { return false }
-        return expected.indices.allSatisfy { index in
-            (UInt16(pdu[2 + 2 * index]) << 8 | UInt16(pdu[3 + 2 * index])) & mask == expected[index] & mask
-        }
+    /// - Parameter pdus: the checked answers to `operations`.
+    package func isConfirmed(by pdus: [[UInt8]]) -> Bool {
+        guard pdus.count == operations.count else { return false }
+        guard readsBack != .no else { return true }
+        guard let found = found(in: pdus[1]) else { return false }
+        if zip(found, expected).allSatisfy({ $0 & mask == $1 & mask }) { return true }
+        // All of it: a half that is cleared is neither what was written nor what a command looks like afterwards.
+        return readsBack == .cleared && found.allSatisfy { $0 & mask == 0 }
+    }
+
+    private func found(in pdu: [UInt8]) -> [UInt16]? {
+        guard case .read(let table, _, _) = read else { return nil }
+        if table.isBits { return pdu.count >= 3 ? [UInt16(pdu[2] & 1)] : nil }
+        guard pdu.count == 2 + 2 * expected.count else { return nil }
+        return expected.indices.map { UInt16(pdu[2 + 2 * $0]) << 8 | UInt16(pdu[3 + 2 * $0]) }
     }
 }
 

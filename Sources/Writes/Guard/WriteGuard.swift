@@ -69,7 +69,8 @@ package struct WriteGuard: Sendable {
         guard let tag = tags[path] else { return .failure(.notAllowed) }
         do throws(WriteRefusal) {
             let number = try check(value, tag)
-            let encoded = try WriteEncoding.encode(value, for: tag.register)
+            var encoded = try WriteEncoding.encode(value, for: tag.register)
+            encoded.readsBack = tag.limits.readsBack
             var past = pasts[path] ?? Past()
             try checkTime(past, tag.limits, now)
             if let limit = tag.limits.maxChange, let number {

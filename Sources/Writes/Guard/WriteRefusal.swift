@@ -7,6 +7,7 @@ package enum WriteRefusal: Error, Equatable, Sendable {
     case off
     case doorClosed(WriteDoor)
     case unauthorised
+    case lockedOut(Duration)
     case malformed(String)
     case unknownSender
     case forged
@@ -42,6 +43,7 @@ package enum WriteRefusal: Error, Equatable, Sendable {
         case .off: "off"
         case .doorClosed: "door_closed"
         case .unauthorised: "unauthorised"
+        case .lockedOut: "locked_out"
         case .malformed: "malformed"
         case .unknownSender: "unknown_sender"
         case .forged: "forged"
@@ -74,6 +76,7 @@ package enum WriteRefusal: Error, Equatable, Sendable {
     package var status: Int {
         switch self {
         case .unauthorised: 401
+        case .lockedOut: 429
         case .malformed: 400
         case .off, .doorClosed, .notAllowed, .unknownSender, .forged, .wrongGateway, .retained: 403
         case .wrongType, .outsideRange, .offStep, .notRepresentable: 422
@@ -91,6 +94,8 @@ extension WriteRefusal: CustomStringConvertible {
         case .off: "writes are off: the site file has no 'writes:'"
         case .doorClosed(let door): "writes over \(door.rawValue) are off: the site's 'writes:' does not name it"
         case .unauthorised: "the token is missing or wrong"
+        case .lockedOut(let rest):
+            "too many wrong tokens from this address; a wrong one is looked at again in \(Self.seconds(rest)) s"
         case .malformed(let what): what
         case .unknownSender: "no sender of this name is known here"
         case .forged: "the signature is wrong; check the key and the bytes that are signed"
@@ -124,6 +129,9 @@ extension WriteRefusal: CustomStringConvertible {
                 + " somebody else changes in between, so it is not done"
         }
     }
+
+    /// Whole seconds, rounded up.
+    static func seconds(_ rest: Duration) -> Int64 { (rest.nanoseconds + 999_999_999) / 1_000_000_000 }
 
     static func spelled(_ number: Double) -> String { Value.real(number).description }
 }

@@ -46,7 +46,7 @@ package struct WriteRequest: Equatable, Sendable {
 /// What became of a request. Each gets exactly one.
 package struct WriteAnswer: Equatable, Sendable {
     package enum Outcome: Equatable, Sendable {
-        /// The device took the value, and it was read back.
+        /// The device took the value, and the register says so as far as it can.
         case done
         /// Nothing was changed.
         case refused(WriteRefusal)

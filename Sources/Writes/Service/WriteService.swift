@@ -25,6 +25,7 @@ package final class WriteService: Sendable {
         var isRunning = false
         var isStopped = false
         var token: TokenCheck?
+        var lockout = Lockout()
     }
 
     private let mailbox = Mailbox<Work>(capacity: 4096)
@@ -68,7 +69,7 @@ package final class WriteService: Sendable {
 
     /// Takes over what may be written; returns when it holds. Nil ends all writing. Blocks.
     package func apply(_ plan: WritePolicyPlan?) {
-        shared.withLock { $0.token = plan?.httpToken.map(TokenCheck.init) }
+        shared.withLock { $0.token = TokenCheck(plan?.http ?? []) }
         let isRunning = shared.withLock { $0.isRunning }
         // A site without writes has no thread for them.
         guard plan != nil || isRunning else { return }
@@ -120,6 +121,22 @@ package final class WriteService: Sendable {
         mailbox.put(.anonymous(refusal, door, claimed: claimed))
     }
 
+    /// The same for a wrong token or signature, which counts against its source.
+    /// - Parameter claimed: whom the audit trail names.
+    /// - Returns: the refusal to answer with. While the source is locked it gets no line of its own.
+    @discardableResult
+    func refuse(_ refusal: WriteRefusal, of source: Lockout.Source, from claimed: String) -> WriteRefusal {
+        let now = clock.monotonic()
+        let rest = shared.withLock { shared -> Duration? in
+            let rest = shared.lockout.miss(source, at: now)
+            if rest != nil { shared.refused[WriteRefusal.lockedOut(.zero).code, default: 0] += 1 }
+            return rest
+        }
+        if let rest { return .lockedOut(rest) }
+        refuse(anonymous: refusal, door: source.door, claimed: claimed)
+        return refusal
+    }
+
     /// Nil when HTTP may not write.
     var token: TokenCheck? { shared.withLock { $0.token } }
     var isOn: Bool { shared.withLock { $0.statistics.isOn } }
@@ -147,7 +164,7 @@ package final class WriteService: Sendable {
                     perform(work, &session)
                 }
             }
-            session.tick()
+            session.tick(unsaid: shared.withLock { $0.lockout.takeUnsaid() })
             publish(session)
         }
         mailbox.close()
@@ -155,7 +172,7 @@ package final class WriteService: Sendable {
         _ = mailbox.takeAll(into: &works, timeout: .zero)
         session.close(.stopping)
         for work in works { perform(work, &session) }
-        session.stop()
+        session.stop(unsaid: shared.withLock { $0.lockout.takeUnsaid() })
         publish(session)
     }
 

@@ -10,7 +10,7 @@ package import ModbusDriver
 /// Owned by the service's thread; in the tests by whoever moves the virtual clock.
 package struct WriteSession: Sendable {
     package typealias Reply = @Sendable (WriteAnswer) -> Void
-    /// Hands two requests to a device's channel: the write, and the read that follows it. False when the channel takes
+    /// Hands requests to a device's channel: the write, and the read that follows it, if any. False when the channel takes
     /// no more. `ended` is called once, on any thread, or never when the channel ends at the same moment.
     package typealias Submit =
         @Sendable (
@@ -123,8 +123,8 @@ package struct WriteSession: Sendable {
         guard let write = pending[number]?.write else { return }
         switch result {
         case .success(let answers):
-            let readBack = answers.last.flatMap { WriteEncoding.value(in: $0, of: write.tag.register) }
-            if let last = answers.last, answers.count == 2, write.encoded.isConfirmed(by: last) {
+            let readBack = answers.dropFirst().last.flatMap { WriteEncoding.value(in: $0, of: write.tag.register) }
+            if write.encoded.isConfirmed(by: answers) {
                 end(number, .done, readBack: readBack)
             } else {
                 let found = readBack.map { "\($0)" } ?? "something else"
@@ -152,8 +152,10 @@ package struct WriteSession: Sendable {
     }
 
     /// What time asks for. Called at least once a second.
-    package mutating func tick() {
+    /// - Parameter unsaid: what locked sources have brought since the last call.
+    package mutating func tick(unsaid: [String: Int] = [:]) {
         let now = clock.monotonic()
+        for (source, count) in unsaid { audit.suppress(count, of: source, at: now) }
         for (number, write) in pending.sorted(by: { $0.key < $1.key })
         where now.duration(since: write.since) >= WriteLimit.patience {
             end(number, .failed("nobody said how it ended; whether the device has the value is not known"))
@@ -164,11 +166,12 @@ package struct WriteSession: Sendable {
     }
 
     /// Nothing more is taken. What is still under way ends as it ends, unheard.
-    package mutating func stop() {
+    package mutating func stop(unsaid: [String: Int] = [:]) {
+        for (source, count) in unsaid { audit.suppress(count, of: source, at: clock.monotonic()) }
         for number in pending.keys.sorted() {
             end(number, .failed("the gateway stopped meanwhile; whether the device has the value is not known"))
         }
-        audit.tick()
+        audit.tick(isLast: true)
         publish()
     }
 
@@ -236,6 +239,7 @@ package struct WriteSession: Sendable {
     private mutating func publish() {
         statistics.isOn = isOn
         statistics.auditLines = audit.lines
+        statistics.auditPin = audit.pin
         statistics.auditTrouble = audit.trouble
         statistics.auditDamage = audit.damage
     }

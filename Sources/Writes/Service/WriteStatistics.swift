@@ -12,6 +12,8 @@ package struct WriteStatistics: Equatable, Sendable {
     package var refused: [String: Int] = [:]
     /// Lines in the audit trail by this process.
     package var auditLines = 0
+    /// The last line of the trail: who keeps it elsewhere can tell later that everything up to it is whole.
+    package var auditPin: AuditPin?
     /// Why the audit trail cannot be written; writes are refused meanwhile.
     package var auditTrouble: String?
     /// Damage that the start found in the trail.
