@@ -16,6 +16,7 @@ struct ChannelSection {
         var place: Place
         /// Nil when the endpoint couldn't be read; its devices are checked all the same.
         var endpoint: ModbusEndpoint?
+        var habits = SimulatedHabits()
         var units: [ModbusUnitPlan] = []
         var simulated: [SimulatedUnit] = []
         var writable: [WritableTag] = []
@@ -42,8 +43,7 @@ struct ChannelSection {
         for channel in channels where !channel.units.isEmpty {
             guard let endpoint = channel.endpoint else { continue }
             result.channels.append(ModbusChannelPlan(name: channel.name, endpoint: endpoint, units: channel.units))
-            result.simulated.append(
-                SimulatedChannel(name: channel.name, endpoint: endpoint, units: channel.simulated))
+            result.simulated.append(channel.habits.simulated(channel.name, endpoint, channel.simulated))
         }
         result.writable = channels.flatMap(\.writable)
         return result
@@ -60,6 +60,7 @@ struct ChannelSection {
         }
         reader.ignore("description")
         channel.endpoint = EndpointSection(problems: problems).read(reader)
+        channel.habits = SimulatedHabits(reader, endpoint: channel.endpoint)
         reader.finish()
         return channel
     }

@@ -83,6 +83,15 @@ struct ChannelTests {
                 "two endpoints", Sample.site("tcp: { host: 10.0.0.1 }", "tcp: { host: a }, serial: { port: /dev/a }"),
                 "site.yaml:4:3: error: a channel has either 'tcp' or 'serial'"),
             Row(
+                "a speed of TCP", Sample.site("tcp: { host: 10.0.0.1 }", "tcp: { host: a }, simulate: { paced: true }"),
+                "site.yaml:4:47: error: 'paced' gives a serial line its speed; TCP has none of its own"),
+            Row(
+                "no pace",
+                Sample.site(
+                    "tcp: { host: 10.0.0.1 }", "tcp: { host: a }, simulate: { turnaround: 9ms, strickt: true }"),
+                "site.yaml:4:52: error: 'turnaround' is how long a device of a paced line thinks; add 'paced: true'",
+                "site.yaml:4:57: error: unknown key 'strickt' in a simulated channel; did you mean 'strict'?"),
+            Row(
                 "no endpoint", Sample.site("tcp: { host: 10.0.0.1 }", "description: x"),
                 "site.yaml:4:3: error: a channel needs 'tcp': {host: 10.0.4.21, port: 502}, "
                     + "or 'serial': {port: /dev/ttyUSB0}"),
@@ -119,6 +128,20 @@ struct ChannelTests {
     func mistake(_ row: Row) throws {
         let found = try SiteFolder(row.files).problems()
         #expect(found == row.problems)
+    }
+
+    @Test("a channel says how lifelike it is simulated, and the gateway's plan of it stays the same")
+    func simulatedHabits() throws {
+        let line = "serial: { port: /dev/a }"
+        let plain = try SiteFolder(Sample.site("tcp: { host: 10.0.0.1 }", line)).load().plan
+        #expect(plain.simulation.channels.map(\.isPaced) == [false])
+        #expect(plain.simulation.channels[0].units.map(\.isStrict) == [false])
+        let habits = "\(line), simulate: { strict: true, paced: true, turnaround: 12ms }"
+        let plan = try SiteFolder(Sample.site("tcp: { host: 10.0.0.1 }", habits)).load().plan
+        #expect(plan.channels == plain.channels)
+        #expect(plan.simulation.channels.map(\.isPaced) == [true])
+        #expect(plan.simulation.channels.map(\.turnaround) == [.milliseconds(12)])
+        #expect(plan.simulation.channels[0].units.map(\.isStrict) == [true])
     }
 
     /// The sample with a tag that may be written, and `writes:` at the end of the site.

@@ -46,12 +46,19 @@ struct MQTTSourceTests {
             deliver: basket.take)
     }
 
-    private func isSubscribed(_ source: MQTTSource, port: UInt16) async throws -> Bool {
-        // Connected is not yet subscribed: a message tells.
-        try await eventually {
-            try TestPublisher.publish(port: port, topic: "plant/good", payload: "{\"v\":0}")
-            return !basket.numbers(of: 0).isEmpty
+    /// Connected is not yet subscribed, and each topic is subscribed by itself: messages tell. Afterwards none of them is
+    /// still on its way: a last one, told apart by its number, has come through behind them.
+    private func isSubscribed(_ source: MQTTSource, port: UInt16, topics: [String] = ["good"]) async throws -> Bool {
+        for (tag, topic) in topics.enumerated() {
+            let isHeard = try await eventually {
+                try TestPublisher.publish(port: port, topic: "plant/\(topic)", payload: "{\"v\":0}")
+                return !basket.numbers(of: tag).isEmpty
+            }
+            guard isHeard else { return false }
+            try TestPublisher.publish(port: port, topic: "plant/\(topic)", payload: "{\"v\":-1}")
+            guard await eventually({ basket.numbers(of: tag).last == -1 }) else { return false }
         }
+        return true
     }
 
     @Test(
@@ -85,8 +92,9 @@ struct MQTTSourceTests {
         let source = source(port: broker.port)
         source.start()
         defer { source.stop() }
-        #expect(try await isSubscribed(source, port: broker.port))
-        let before = basket.numbers(of: 0).count
+        #expect(try await isSubscribed(source, port: broker.port, topics: ["good", "bad"]))
+        let (before, spoken) = (basket.numbers(of: 0).count, basket.qualities(of: 1).count)
+        let messages = source.statistics.subscriptions[1].messages
         let huge = "{\"v\":1,\"pad\":\"" + String(repeating: "x", count: 300 * 1024) + "\"}"
         for payload in ["{\"v\":", "{\"v\":\"12.5\"}", "{\"w\":1}", huge, "v=1"] {
             try TestPublisher.publish(port: broker.port, topic: "plant/bad", payload: payload)
@@ -102,8 +110,8 @@ struct MQTTSourceTests {
         #expect(statistics.isConnected, "the link was never lost")
         #expect(statistics.subscriptions[0].errors == 0)
         #expect(statistics.subscriptions[1].errors == 5)
-        #expect(statistics.subscriptions[1].messages == 5)
-        #expect(basket.qualities(of: 1) == [.badTypeMismatch, .badDecodingError])
+        #expect(statistics.subscriptions[1].messages == messages + 5)
+        #expect(Array(basket.qualities(of: 1).dropFirst(spoken)) == [.badTypeMismatch, .badDecodingError])
     }
 
     @Test("tells once that it cannot be reached, and that a device has fallen silent")

@@ -53,11 +53,15 @@ private func channel(port: UInt16, unit: UInt8 = 1, tags: [ModbusTagPlan], timeo
     )
 }
 
-/// A server of one socket that accepts connections and does what `serve` says with each.
+/// A server of one socket that accepts connections and does what `serve` says with each, on a thread for each.
+///
+/// No descriptor is closed while a thread may still use it: its number would be another test's socket at once, and that
+/// test would lose its connections to this server, or find this server's bytes in them.
 private final class RawServer: Sendable {
     let port: UInt16
     private let listener: Int32
-    private let accepted = Mutex<[Int32]>([])
+    private let accepted = Mutex<[(client: Int32, thread: DedicatedThread)]>([])
+    private let acceptor = Mutex<DedicatedThread?>(nil)
 
     init(serve: @escaping @Sendable (Int32) -> Void) {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
@@ -74,22 +78,28 @@ private final class RawServer: Sendable {
             }
         }
         port = UInt16(bigEndian: address.sin_port)
-        Thread.detachNewThread { [self] in
+        let thread = DedicatedThread(name: "raw-server") { [self] in
             while true {
                 let client = accept(descriptor, nil, nil)
                 guard client >= 0 else { return }
-                accepted.withLock { $0.append(client) }
-                serve(client)
+                let thread = DedicatedThread(name: "raw-client") { serve(client) }
+                accepted.withLock { $0.append((client, thread)) }
             }
         }
+        acceptor.withLock { $0 = thread }
     }
 
     var connections: Int { accepted.withLock(\.count) }
 
     func stop() {
         shutdown(listener, Int32(SHUT_RDWR))
+        acceptor.withLock { $0 }?.join()
         close(listener)
-        for client in accepted.withLock({ $0 }) { close(client) }
+        for (client, thread) in accepted.withLock({ $0 }) {
+            shutdown(client, Int32(SHUT_RDWR))
+            thread.join()
+            close(client)
+        }
     }
 }
 
@@ -190,11 +200,9 @@ struct LiveChannelTests {
     @Test("A byte every now and then is held to one deadline, not to one per byte")
     func dripping() async throws {
         let server = RawServer { client in
-            Thread.detachNewThread {
-                var byte: UInt8 = 0
-                // An endless stream of nothing, slower than the time-out would bear for a whole answer.
-                while unsafe send(client, &byte, 1, Int32(MSG_NOSIGNAL)) == 1 { usleep(30_000) }
-            }
+            var byte: UInt8 = 0
+            // An endless stream of nothing, slower than the time-out would bear for a whole answer.
+            while unsafe send(client, &byte, 1, Int32(MSG_NOSIGNAL)) == 1 { usleep(30_000) }
         }
         let (channel, collector) = channel(
             port: server.port, tags: [tagPlan(0, .holdingRegister, 0)], timeout: .milliseconds(100))

@@ -130,6 +130,26 @@ extension WriteService {
         #expect(counted.contains { $0.record.reason.contains("http 127.0.0.1") })
     }
 
+    @Test("However many forged commands come, a signed one between them is done and answered")
+    func forgedFlood() async throws {
+        let disk = SimulatedDisk()
+        let service = service(Channel(), disk: disk)
+        service.apply(plan)
+        let words = Mutex<[String]>([])
+        for number in 0..<5000 {
+            service.refuse(.forged, of: Lockout.Source(door: .mqtt, name: "scada"), from: "scada")
+            service.refuse(anonymous: .retained, door: .mqtt)
+            guard number % 1000 == 999 else { continue }
+            service.request(WriteRequest(id: "\(number)", tag: "a", value: .integer(1), who: "scada", door: .mqtt)) {
+                answer in words.withLock { $0.append(answer.word) }
+            }
+            while words.withLock({ $0.count }) <= number / 1000 { await Task.yield() }
+        }
+        service.stop()
+        #expect(words.withLock { $0 } == Array(repeating: "done", count: 5))
+        #expect(try AuditTrail.last(999, on: disk).count <= 10 + 10 + 2)
+    }
+
     @Test("A policy without a token closes the door of HTTP")
     func doorClosed() async {
         let service = service(Channel())

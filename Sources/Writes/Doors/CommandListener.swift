@@ -94,7 +94,7 @@ package final class CommandListener: Sendable {
                     }
                 case .message(let message): receive(message, events, check)
                 case .tooLarge:
-                    service.refuse(anonymous: .malformed("a command of more than 256 KiB"), door: .mqtt)
+                    refuse(.malformed("a command of more than 256 KiB"), "")
                 case .acknowledged, .refused: break
                 }
             }
@@ -115,17 +115,17 @@ package final class CommandListener: Sendable {
     private func receive(_ message: IncomingMessage, _ events: LinkEvents, _ check: CommandCheck) {
         guard events.bytes[message.topic].elementsEqual(plan.commands.topic.utf8) else { return }
         switch check.judge(Array(events.bytes[message.payload]), isRetained: message.isRetained) {
-        // Only senders that exist are told apart: names that somebody invents must not fill the memory.
-        case .anonymous(.forged, let claimed):
-            service.refuse(.forged, of: Lockout.Source(door: .mqtt, name: claimed), from: claimed)
-        case .anonymous(.unknownSender, let claimed):
-            service.refuse(
-                .unknownSender, of: Lockout.Source(door: .mqtt, name: ""), from: String(claimed.prefix(64)))
-        case .anonymous(let refusal, let claimed):
-            service.refuse(anonymous: refusal, door: .mqtt, claimed: String(claimed.prefix(64)))
+        case .anonymous(let refusal, let claimed): refuse(refusal, claimed)
         case .request(let request):
             service.request(request) { [weak self] answer in self?.reply(answer.json(sender: request.who)) }
         }
+    }
+
+    private func refuse(_ refusal: WriteRefusal, _ claimed: String) {
+        // Only senders that exist are told apart: names that somebody invents must not fill the memory.
+        let isKnown = refusal == .forged || refusal == .wrongGateway
+        let source = Lockout.Source(door: .mqtt, name: isKnown ? claimed : "")
+        service.refuse(refusal, of: source, from: String(claimed.prefix(64)))
     }
 
     private func reply(_ answer: [UInt8]) {

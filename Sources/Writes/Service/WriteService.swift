@@ -22,6 +22,8 @@ package final class WriteService: Sendable {
         /// Refused here, before the session has seen them.
         var refused: [String: Int] = [:]
         var waiting = 0
+        /// Refusals of strangers that wait for their line: apart, so that a flood of them takes no sender's place.
+        var strangers = 0
         var isRunning = false
         var isStopped = false
         var token: TokenCheck?
@@ -112,8 +114,8 @@ package final class WriteService: Sendable {
     /// A message of which nobody knows who sent it.
     package func refuse(anonymous refusal: WriteRefusal, door: WriteDoor, claimed: String = "") {
         let isTaken = shared.withLock { shared -> Bool in
-            guard shared.isRunning, shared.waiting < WriteLimit.pending else { return false }
-            shared.waiting += 1
+            guard shared.isRunning, shared.strangers < WriteLimit.pending else { return false }
+            shared.strangers += 1
             return true
         }
         // More than the thread can take: counted in the metrics only.
@@ -191,7 +193,7 @@ package final class WriteService: Sendable {
             shared.withLock { $0.waiting -= 1 }
         case .anonymous(let refusal, let door, let claimed):
             session.refuse(anonymous: refusal, door: door, claimed: claimed)
-            shared.withLock { $0.waiting -= 1 }
+            shared.withLock { $0.strangers -= 1 }
         case .ended(let number, let result): session.finish(number, result)
         }
     }
