@@ -59,6 +59,7 @@ extension ChannelScanner {
             }
         } catch {
             note(error, unitIndex)
+            scans[index].hasFailed = true
             if error == .timeout, window.count == 1 {
                 scans[index].learner.silent(scans[index].cycle[window.lowerBound], plan: scans[index].plan)
             }
@@ -111,7 +112,7 @@ extension ChannelScanner {
                 let data = unsafe held.span.bytes.extracting(unchecked: answer.data)
                 scans[index].add(request, data: data, at: timestamp, to: &batches[index])
                 scans[index].learner.answered(request, plan: scans[index].plan)
-                units[unitIndex].silence.succeeded()
+                noteAnswer(of: unitIndex)
                 if previous == sent { units[unitIndex].roundTrips.note(roundTrip, registers: Int(request.count)) }
                 statistics.units[unitIndex].lastRoundTrip = roundTrip
                 statistics.units[unitIndex].lastGood = timestamp
@@ -129,7 +130,7 @@ extension ChannelScanner {
         let unitIndex = scans[index].unit
         switch error {
         case .exception(2), .exception(3):
-            units[unitIndex].silence.succeeded()
+            noteAnswer(of: unitIndex)
             if steps > 0 {
                 units[unitIndex].mostExtension = steps - 1
                 scans[index].cycle.append(request)
@@ -141,7 +142,7 @@ extension ChannelScanner {
             statistics.units[unitIndex].exceptions += 1
             return
         case .exception(5), .exception(6):
-            units[unitIndex].silence.succeeded()
+            noteAnswer(of: unitIndex)
             guard scans[index].retries > 0 else { break }
             scans[index].retries -= 1
             scans[index].cycle.append(request)
@@ -154,8 +155,10 @@ extension ChannelScanner {
             fail(request, of: index, with: error.quality)
             failRest(of: index, with: error.quality)
             return
-        default: units[unitIndex].silence.succeeded()
+        default: noteAnswer(of: unitIndex)
         }
+        // Refusals of the address are asked again in their own time.
+        if !(1...3).contains(error.code) { scans[index].hasFailed = true }
         statistics.units[unitIndex].count(error)
         fail(request, of: index, with: error.quality)
     }
@@ -206,14 +209,24 @@ extension ChannelScanner {
         for unitIndex in units.indices where now.nanoseconds &- units[unitIndex].lastRefusedTry > 60_000_000_000 {
             retryRefused(of: unitIndex, at: now.nanoseconds)
         }
-        for index in scans.indices where scans[index].isOnConnect { scans[index].grid.makeDue(at: now.nanoseconds) }
+        for index in scans.indices { scans[index].owe(at: now.nanoseconds) }
     }
 
     mutating func fail(_ request: ReadRequest, of index: Int, with quality: Quality) {
         scans[index].add(request, failedWith: quality, at: clock.wall(), to: &batches[index])
     }
 
+    /// The unit has answered, be it with a refusal. After a silence it may be another device.
+    mutating func noteAnswer(of unitIndex: Int) {
+        if units[unitIndex].silence.isOpen {
+            let now = clock.monotonic().nanoseconds
+            for index in scans.indices where scans[index].unit == unitIndex { scans[index].owe(at: now) }
+        }
+        units[unitIndex].silence.succeeded()
+    }
+
     mutating func failRest(of index: Int, with quality: Quality) {
+        scans[index].hasFailed = true
         while scans[index].isUnderWay {
             fail(scans[index].cycle[scans[index].position], of: index, with: quality)
             scans[index].position += 1

@@ -54,7 +54,7 @@ package struct ChannelScanner<Stream: FieldStream, Clock: GatewayClock>: Sendabl
             stream: stream, framing: plan.endpoint.framing, frameGap: plan.endpoint.frameGap)
         let now = clock.monotonic()
         statistics = ChannelStatistics(plan: plan, now: now)
-                for (index, unit) in plan.units.enumerated() {
+        for (index, unit) in plan.units.enumerated() {
             let cost = plan.endpoint.cost(for: unit.limits)
             let known = knowledge[unit.device] ?? UnitKnowledge()
             units.append(UnitState(knowledge: known, cost: cost, now: now.nanoseconds))
@@ -170,7 +170,19 @@ package struct ChannelScanner<Stream: FieldStream, Clock: GatewayClock>: Sendabl
         }
         for request in scans[index].plan.unreadable { fail(request, of: index, with: .badConfigurationError) }
         scans[index].learner.cycleEnded()
-        if scans[index].learner.hasLearned { learn(from: index) }
+        if scans[index].learner.hasLearned {
+            learn(from: index)
+        } else if scans[index].isPlanStale {
+            scans[index].replan(cost: units[unitIndex].cost, knowledge: units[unitIndex].knowledge)
+            noteRefused(of: unitIndex)
+        }
+        scans[index].settleDebt(
+            at: ended.nanoseconds, earliest: max(units[unitIndex].silence.notBefore, link.notBefore))
+        if scans[index].isOnConnect, !scans[index].plan.refused.isEmpty {
+            // A device that was starting up when it refused them is not left alone for the hour.
+            scans[index].grid.makeDue(
+                at: units[unitIndex].lastRefusedTry &+ units[unitIndex].refusedPause.nanoseconds)
+        }
         if ended.nanoseconds &- units[unitIndex].lastCostReview >= Self.costReview.nanoseconds {
             units[unitIndex].lastCostReview = ended.nanoseconds
             reviewCost(of: unitIndex)
@@ -198,8 +210,17 @@ package struct ChannelScanner<Stream: FieldStream, Clock: GatewayClock>: Sendabl
         units[unitIndex].knowledgeRevision += 1
         units[unitIndex].refusedPause = Self.firstRefusedRetry
         units[unitIndex].lastRefusedTry = clock.monotonic().nanoseconds
-        for other in scans.indices where scans[other].unit == unitIndex && !scans[other].isUnderWay {
-            scans[other].replan(cost: units[unitIndex].cost, knowledge: units[unitIndex].knowledge)
+        replan(unitIndex)
+    }
+
+    /// Makes the unit's plans anew with what it has taught; those that are under way when their cycle is over.
+    mutating func replan(_ unitIndex: Int) {
+        for other in scans.indices where scans[other].unit == unitIndex {
+            if scans[other].isUnderWay {
+                scans[other].isPlanStale = true
+            } else {
+                scans[other].replan(cost: units[unitIndex].cost, knowledge: units[unitIndex].knowledge)
+            }
         }
         noteRefused(of: unitIndex)
     }

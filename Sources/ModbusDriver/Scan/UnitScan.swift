@@ -22,6 +22,17 @@ struct UnitScan: Sendable {
     var triesRefused = false
     /// Retries that the cycle may still make of requests that met a busy device.
     var retries = 0
+    /// On connect only: not read whole since the connection stands, or since the unit answers again.
+    private(set) var isOwed = false
+    /// A request of the cycle was not answered: neither with values nor with a refusal.
+    var hasFailed = false
+    /// Something was learned while a cycle was under way: the plan is made anew when it is over.
+    var isPlanStale = false
+
+    /// What is read on connect may wait this long for what is due: a busy channel must not keep it for the hour.
+    private static let owedWithin = Duration.seconds(1)
+    /// How soon what is owed is tried again when nothing else says later.
+    private static let owedRetry = Duration.seconds(1)
 
     init(
         unit: Int, plan: ModbusUnitPlan, scan: ModbusScanPlan, cost: RequestCost, knowledge: UnitKnowledge,
@@ -36,11 +47,29 @@ struct UnitScan: Sendable {
         normalisers = scan.tags.map { Normaliser($0.normalisation) }
         grid = ScanGrid(period: scan.period, startingAt: now)
         learner = RefusalLearner(knowledge: knowledge, alignment: plan.limits.alignment)
+        // Nobody else may ever ask for a connection.
+        owe(at: now)
     }
 
     var isUnderWay: Bool { position < cycle.count }
     /// When the present or next cycle should be over.
-    var deadline: Int64 { grid.next &+ grid.period.nanoseconds }
+    var deadline: Int64 {
+        grid.next &+ (isOwed ? min(grid.period, Self.owedWithin) : grid.period).nanoseconds
+    }
+
+    /// The connection stands, or the unit answers again: what is read on connect is due now. Nothing else changes.
+    mutating func owe(at now: Int64) {
+        guard isOnConnect else { return }
+        isOwed = true
+        grid.makeDue(at: now)
+    }
+
+    /// The cycle is over. What is owed and could not be read is due again soon, but not before `earliest`.
+    mutating func settleDebt(at now: Int64, earliest: Int64) {
+        guard isOwed else { return }
+        isOwed = hasFailed
+        if isOwed { grid.makeDue(at: max(now &+ Self.owedRetry.nanoseconds, earliest)) }
+    }
 
     mutating func beginCycle() {
         cycle.removeAll(keepingCapacity: true)
@@ -49,12 +78,14 @@ struct UnitScan: Sendable {
         triesRefused = false
         position = 0
         retries = 2
+        hasFailed = false
     }
 
     /// Makes the plan anew, with what was learned. Only between cycles.
     mutating func replan(cost: RequestCost, knowledge: UnitKnowledge) {
         plan = ReadPlan(tags: tags, limits: limits, cost: cost, knowledge: knowledge)
         learner.adopted(knowledge)
+        isPlanStale = false
     }
 
     /// The readings of one answer, added to `batch`. `data` is as long as the request demands.
