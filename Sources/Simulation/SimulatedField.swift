@@ -54,6 +54,10 @@ package final class SimulatedField: Sendable {
     package func set(unit: UInt8, address: Int, to register: UInt16) {
         state.withLock { $0.registers[Int(unit) << 16 | address] = register }
     }
+    /// The register holds again what is filled in.
+    package func forget(unit: UInt8, address: Int) {
+        _ = state.withLock { $0.registers.removeValue(forKey: Int(unit) << 16 | address) }
+    }
     package func set(roundTrip: Duration) { state.withLock { $0.roundTrip = roundTrip } }
     package var requests: Int { state.withLock(\.requests) }
     package var connections: Int { state.withLock(\.connections) }

@@ -3,6 +3,7 @@
 internal import Acquisition
 internal import GatewayModel
 internal import GatewayPlatform
+internal import Glibc
 
 extension ChannelScanner {
     /// Performs one job, before any scan. Nothing is tried twice: a write whose answer was lost may have been done.
@@ -17,6 +18,7 @@ extension ChannelScanner {
         for (position, operation) in job.operations.enumerated() {
             do throws(ModbusError) {
                 try connect()
+                if let failure = prepare(job, position, unitIndex) { return .failure(failure) }
                 rest(unitIndex)
                 let sent = clock.monotonic()
                 defer {
@@ -36,6 +38,22 @@ extension ChannelScanner {
         return .success(answers)
     }
 
+    /// Nothing is written to a device that is not the one that is meant.
+    private mutating func prepare(_ job: ModbusJob, _ position: Int, _ unitIndex: Int) -> ModbusJob.Failure? {
+        if units[unitIndex].identity.isTrusted { return nil }
+        do throws(ModbusError) {
+            try identify(unitIndex)
+        } catch {
+            note(error, unitIndex)
+            // Nothing of the job was sent; other errors would leave that open.
+            return .init(operation: position, error: error == .otherDevice ? error : .unreachable(code: ETIMEDOUT))
+        }
+        if position == 0, let deadline = job.deadline, clock.monotonic() >= deadline {
+            return .init(operation: -1, error: .timeout)
+        }
+        return nil
+    }
+
     /// Sends the next requests of a scan, as many as the unit takes at once, and takes their answers.
     mutating func exchangeWindow(_ index: Int) {
         let unitIndex = scans[index].unit
@@ -45,29 +63,35 @@ extension ChannelScanner {
         scans[index].position = window.upperBound
         /// Bit n is set while request `first + n` waits.
         var waiting: UInt32 = (1 << UInt32(window.count)) - 1
+        var isSent = false
         do throws(ModbusError) {
             let wasOpen = connection.isOpen
             try connect()
             do throws(ModbusError) {
+                try identify(unitIndex)
+                isSent = true
                 try exchange(index, window, &waiting)
             } catch {
                 // Closed since the last scan: not the device's answer to this request. Once more, on a new connection.
                 guard case .closed = error, wasOpen, connection.mayHaveBeenIdle, waiting.nonzeroBitCount == window.count
                 else { throw error }
+                isSent = false
                 try connect()
+                try identify(unitIndex)
+                isSent = true
                 try exchange(index, window, &waiting)
             }
         } catch {
             note(error, unitIndex)
             scans[index].hasFailed = true
-            if error == .timeout, window.count == 1 {
+            if error == .timeout, window.count == 1, isSent {
                 scans[index].learner.silent(scans[index].cycle[window.lowerBound], plan: scans[index].plan)
             }
             for position in window where waiting >> UInt32(position - first) & 1 == 1 {
                 fail(scans[index].cycle[position], of: index, with: error.quality)
             }
             // Asking on would cost a time-out for each request: the rest of the scan fails with the same reason.
-            if error.meansSilence { failRest(of: index, with: error.quality) }
+            if error.meansSilence || error == .otherDevice { failRest(of: index, with: error.quality) }
         }
     }
 
@@ -167,7 +191,10 @@ extension ChannelScanner {
         statistics.units[unitIndex].count(error)
         if error == .timeout { units[unitIndex].roundTrips.noteTimeout() }
         let now = clock.monotonic()
-        if error.meansSilence { units[unitIndex].silence.failed(at: now.nanoseconds, jitter: random()) }
+        if error.meansSilence {
+            units[unitIndex].silence.failed(at: now.nanoseconds, jitter: random())
+            if units[unitIndex].silence.isOpen { units[unitIndex].identity.doubt() }
+        }
         guard plan.endpoint.framing == .rtu, error == .timeout || error.isMalformed else { return }
         connection.settle(now: now)
         let patience = max(units[unitIndex].roundTrips.longest * 3 / 2, .milliseconds(500))
@@ -205,6 +232,7 @@ extension ChannelScanner {
         }
         link.succeeded()
         statistics.connections += 1
+        for unitIndex in units.indices { units[unitIndex].identity.doubt() }
         // Another device may stand there now, or the same one with its configuration changed.
         for unitIndex in units.indices where now.nanoseconds &- units[unitIndex].lastRefusedTry > 60_000_000_000 {
             retryRefused(of: unitIndex, at: now.nanoseconds)

@@ -57,7 +57,7 @@ package struct ChannelScanner<Stream: FieldStream, Clock: GatewayClock>: Sendabl
         for (index, unit) in plan.units.enumerated() {
             let cost = plan.endpoint.cost(for: unit.limits)
             let known = knowledge[unit.device] ?? UnitKnowledge()
-            units.append(UnitState(knowledge: known, cost: cost, now: now.nanoseconds))
+            units.append(UnitState(knowledge: known, identity: unit.identity, cost: cost, now: now.nanoseconds))
             for scan in unit.scans {
                 scans.append(
                     UnitScan(
@@ -99,7 +99,8 @@ package struct ChannelScanner<Stream: FieldStream, Clock: GatewayClock>: Sendabl
         let unitIndex = scans[index].unit
         if !scans[index].isUnderWay { begin(index, at: now) }
         if !scans[index].isUnderWay {
-            // Every value of the scan class is refused: nothing to ask in this cycle.
+            // Every value of the scan class is refused: nothing to ask in this cycle but whether it is still that device.
+            identifyAlone(unitIndex, at: now.nanoseconds)
         } else if units[unitIndex].silence.allows(at: now.nanoseconds) {
             exchangeWindow(index)
         } else {
@@ -177,7 +178,8 @@ package struct ChannelScanner<Stream: FieldStream, Clock: GatewayClock>: Sendabl
             noteRefused(of: unitIndex)
         }
         scans[index].settleDebt(
-            at: ended.nanoseconds, earliest: max(units[unitIndex].silence.notBefore, link.notBefore))
+            at: ended.nanoseconds,
+            earliest: max(units[unitIndex].silence.notBefore, link.notBefore, units[unitIndex].identity.notBefore))
         if scans[index].isOnConnect, !scans[index].plan.refused.isEmpty {
             // A device that was starting up when it refused them is not left alone for the hour.
             scans[index].grid.makeDue(

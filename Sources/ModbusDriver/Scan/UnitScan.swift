@@ -51,6 +51,11 @@ struct UnitScan: Sendable {
         owe(at: now)
     }
 
+    /// The unit is another device now: nothing holds that its predecessor taught.
+    mutating func forget(_ knowledge: UnitKnowledge) {
+        learner = RefusalLearner(knowledge: knowledge, alignment: max(1, limits.alignment))
+    }
+
     var isUnderWay: Bool { position < cycle.count }
     /// When the present or next cycle should be over.
     var deadline: Int64 {
