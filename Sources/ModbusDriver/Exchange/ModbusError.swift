@@ -74,6 +74,7 @@ extension ModbusError: CustomStringConvertible {
         case .timeout: "no answer in time; check unit id, and the timeout if the device is slow"
         case .closed(0): "the device closed the connection; it may allow only one client"
         case .closed(let code): "connection lost: \(unsafe String(cString: strerror(code)))"
+        case .unreachable(EBUSY): "the serial port is in use: another channel or program has it open"
         case .unreachable(let code): "cannot connect: \(unsafe String(cString: strerror(code)))"
         case .unknownHost: "the host name has no address"
         case .outOfDescriptors: "too many open connections in this process"
