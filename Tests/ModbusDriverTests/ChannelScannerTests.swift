@@ -209,6 +209,19 @@ struct ChannelScannerTests {
         #expect(bench.field.connections == 1)
     }
 
+    @Test("A device that never answers one request still gives the values of all others", arguments: [0, 200, 400])
+    func oneSilentRequest(address: Int) {
+        var bench = Bench(registers: 3, requests: 3)
+        bench.field.ignore(address: address)
+        _ = bench.run(for: .seconds(1))
+        let readings = bench.run(for: .seconds(60))
+        for other in [0, 200, 400] {
+            let ofTag = readings.filter { $0.tag == TagID(1000 + other) }
+            #expect(ofTag.contains { $0.quality.isGood } == (other != address), "\(other)")
+            if other != address { #expect(ofTag.allSatisfy { $0.quality.isGood }, "\(other)") }
+        }
+    }
+
     @Test("What one scan class learns holds for a scan under way of another as soon as that is over")
     func lessonWhileUnderWay() {
         let clock = VirtualClock()

@@ -254,7 +254,7 @@ extension ChannelScanner {
     }
 
     mutating func failRest(of index: Int, with quality: Quality) {
-        scans[index].hasFailed = true
+        scans[index].breakOff()
         while scans[index].isUnderWay {
             fail(scans[index].cycle[scans[index].position], of: index, with: quality)
             scans[index].position += 1

@@ -18,6 +18,11 @@ struct UnitScan: Sendable {
     /// Requests of the cycle under way, and how far it is; empty between cycles.
     var cycle: [ReadRequest] = []
     var position = 0
+    /// Which of the plan's requests the cycle began with.
+    private var first = 0
+    /// Which one the next cycle begins with: the one behind the request that met silence, so that a device which never
+    /// answers one of them still gives the values of all others.
+    private var resumeAt = 0
     /// The refused values are asked again with this cycle.
     var triesRefused = false
     /// Retries that the cycle may still make of requests that met a busy device.
@@ -78,7 +83,10 @@ struct UnitScan: Sendable {
 
     mutating func beginCycle() {
         cycle.removeAll(keepingCapacity: true)
-        cycle.append(contentsOf: plan.requests)
+        first = resumeAt < plan.requests.count ? resumeAt : 0
+        cycle.append(contentsOf: plan.requests[first...])
+        cycle.append(contentsOf: plan.requests[..<first])
+        resumeAt = 0
         if triesRefused { cycle.append(contentsOf: plan.refused) }
         triesRefused = false
         position = 0
@@ -86,11 +94,20 @@ struct UnitScan: Sendable {
         hasFailed = false
     }
 
+    /// The rest of the cycle is given up at `position`.
+    mutating func breakOff() {
+        hasFailed = true
+        let count = plan.requests.count
+        // Beyond the plan's own requests there are only repetitions and halves: the order was right.
+        if count > 0 { resumeAt = (first + min(position, count)) % count }
+    }
+
     /// Makes the plan anew, with what was learned. Only between cycles.
     mutating func replan(cost: RequestCost, knowledge: UnitKnowledge) {
         plan = ReadPlan(tags: tags, limits: limits, cost: cost, knowledge: knowledge)
         learner.adopted(knowledge)
         isPlanStale = false
+        resumeAt = 0
     }
 
     /// The readings of one answer, added to `batch`. `data` is as long as the request demands.
