@@ -29,6 +29,8 @@ package struct DeviceState: Equatable, Sendable {
     package var link: String
     /// Nil when all is well; otherwise the reason in a few words: `no answer`, `connection refused`, `exception 2`.
     package var trouble: String?
+    /// Who the device says it is, by the names of its profile's `identify:`.
+    package var identity: [String: String] = [:]
     /// When it last gave a usable reading.
     package var lastGood: Timestamp?
     /// Requests that were answered well.

@@ -49,7 +49,7 @@ package final class GatewayRuntime: Sendable {
         journal = Journal(plan: plan.store, disk: disk, clock: clock, tags: plan.tags, logger: logger)
         pipeline = ReadingPipeline(
             history: history, journal: journal, rules: plan.rules, tags: plan.tags, logger: logger)
-        field = FieldSide(pipeline: pipeline, folder: "\(plan.store.directory)/devices", logger: logger)
+        field = FieldSide(pipeline: pipeline, folder: StoredKnowledge.folder(of: plan.store.directory), logger: logger)
         writes = WriteSide(disk: disk, history: history, field: field, logger: logger)
         state = Mutex(State(plan: plan, lastReload: startedAt))
     }

@@ -9,7 +9,7 @@ internal import Synchronization
 /// Reads the file once, and writes it anew some seconds after something was learned, on a thread of its own: no scan
 /// ever waits for it. Losing it costs some refused requests and nothing else, so a disk that fails is only said.
 final class KnowledgeKeeper: Sendable {
-    private static let file = "learned"
+    private static let file = StoredKnowledge.name
     private static let period = Duration.seconds(10)
 
     private let folder: String

@@ -99,8 +99,9 @@ extension GatewayRuntime {
             let device = plan.tags[unit.device]
             var deviceState = DeviceState(path: device.path, channel: channel.plan.name, link: device.link)
             deviceState.trouble =
-                unit.lastError.map { "\($0)" }
+                unit.lastError.map { $0 == .otherDevice ? "\($0): \(unit.otherDevice ?? "")" : "\($0)" }
                 ?? (unit.refused > 0 ? "the device refuses \(unit.refused) values; they are left out" : nil)
+            deviceState.identity = unit.identity
             deviceState.lastGood = unit.lastGood
             deviceState.answered = unit.requests - unit.timeouts - unit.exceptions - unit.malformed - unit.closed
             deviceState.timeouts = unit.timeouts

@@ -190,9 +190,9 @@ struct ChannelSection {
         channel.units.append(
             ModbusUnitPlan(
                 device: id, name: path, unitID: device.unit, timeout: device.timeout.most,
-                isTimeoutAdaptive: device.timeout.isAdaptive, limits: device.limits,
+                isTimeoutAdaptive: device.timeout.isAdaptive, limits: device.limits, identity: profile.identify,
                 scans: scans.filter { !$0.tags.isEmpty }))
-        channel.simulated.append(SimulatedUnit(unitID: device.unit, tags: simulated))
+        channel.simulated.append(SimulatedUnit(unitID: device.unit, tags: simulated, identity: profile.identify))
     }
 
     private func plan(_ tag: ProfileTag, of device: DeviceID, _ index: Int, period: Duration) -> ModbusTagPlan {

@@ -1,5 +1,6 @@
 // `tcp:` and `serial:` of a channel: where it leads.
 
+internal import Glibc
 internal import ModbusDriver
 
 /// Reads the endpoint of one channel.
@@ -62,12 +63,20 @@ struct EndpointSection {
 }
 
 extension ModbusEndpoint {
+    /// The device file behind the names that udev gives it, where it is plugged in: `/dev/serial/by-id/…` and
+    /// `/dev/ttyUSB0` are one port. What is not there yet is refused when it is opened twice.
+    private static func device(of port: String) -> String {
+        guard let path = unsafe realpath(port, nil) else { return port }
+        defer { unsafe free(path) }
+        return unsafe String(cString: path)
+    }
+
     /// What only one channel can hold: `10.0.0.1:502` or `/dev/ttyUSB0`.
     var medium: String {
         switch self {
         case .tcp(let host, let port), .rtuOverTCP(let host, let port):
             host.contains(":") ? "[\(host.lowercased())]:\(port)" : "\(host.lowercased()):\(port)"
-        case .serial(let line): line.port
+        case .serial(let line): Self.device(of: line.port)
         }
     }
 }

@@ -15,6 +15,8 @@ package struct GatewayPlan: Equatable, Sendable {
     package var channels: [ModbusChannelPlan]
     package var sources: [MQTTSourcePlan]
     package var store: JournalPlan
+    /// For tools that know nothing of journals.
+    package var storeFolder: String { store.directory }
     /// Bytes that the recent past may take in RAM, over all tags.
     package var memoryBytes: Int
     package var rules: [ThresholdRule]

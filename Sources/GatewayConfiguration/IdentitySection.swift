@@ -1,32 +1,7 @@
 // `identify:` of a profile: registers by which a model is told from others.
 
-package import GatewayModel
-package import ModbusDriver
-
-/// A register that says which model a device is, or which one of them.
-package struct IdentityCheck: Equatable, Sendable {
-    /// As the profile calls it, e.g. `model_id`.
-    package var name: String
-    package var at: RegisterAddress
-    package var type: RegisterType
-    package var order: WordOrder
-    package var words: Int
-    /// What devices of this model have there, one of them; empty when the register only tells them apart, such as a
-    /// serial number.
-    package var expected: [Value]
-
-    package init(
-        name: String, at: RegisterAddress, type: RegisterType, order: WordOrder = .abcd, words: Int? = nil,
-        expected: [Value] = []
-    ) {
-        self.name = name
-        self.at = at
-        self.type = type
-        self.order = order
-        self.words = words ?? type.words
-        self.expected = expected
-    }
-}
+internal import GatewayModel
+internal import ModbusDriver
 
 /// Reads the entries of `identify:`.
 struct IdentityReader {

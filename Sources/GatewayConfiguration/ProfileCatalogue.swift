@@ -1,5 +1,7 @@
 // All profiles of some folders, for tools that look for the one that fits a device.
 
+package import ModbusDriver
+
 /// What a tool needs to know of a profile.
 package struct ProfileSummary: Equatable, Sendable {
     /// As a site names it: `schneider-pm5xxx@1`.

@@ -40,8 +40,14 @@ package struct SimulatedUnit: Equatable, Sendable {
     package var isStrict: Bool
     /// What function 43/14 tells, by object id (V1.1b3, 6.21): 0 vendor, 1 product code, 2 revision, 4 product name…
     package var identification: [UInt8: String]
+    /// Registers of its identity: what is expected there stands there, where no tag says otherwise.
+    package var identity: [IdentityCheck]
 
-    package init(unitID: UInt8, tags: [SimulatedTag], isStrict: Bool = false, identification: [UInt8: String]? = nil) {
+    package init(
+        unitID: UInt8, tags: [SimulatedTag], isStrict: Bool = false, identification: [UInt8: String]? = nil,
+        identity: [IdentityCheck] = []
+    ) {
+        self.identity = identity
         self.unitID = unitID
         self.tags = tags
         self.isStrict = isStrict

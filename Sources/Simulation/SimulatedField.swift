@@ -27,6 +27,7 @@ package final class SimulatedField: Sendable {
         var noise: (next: MonotonicTime, end: MonotonicTime)?
         var previous: [UInt8] = []
         var registers: [Int: UInt16] = [:]
+        var ignored: Set<Int> = []
         var sent: [MonotonicTime] = []
         var roundTrip = Duration.milliseconds(2)
     }
@@ -54,6 +55,12 @@ package final class SimulatedField: Sendable {
     package func set(unit: UInt8, address: Int, to register: UInt16) {
         state.withLock { $0.registers[Int(unit) << 16 | address] = register }
     }
+    /// The register holds again what is filled in.
+    package func forget(unit: UInt8, address: Int) {
+        _ = state.withLock { $0.registers.removeValue(forKey: Int(unit) << 16 | address) }
+    }
+    /// Requests that begin at this address are never answered.
+    package func ignore(address: Int) { _ = state.withLock { $0.ignored.insert(address) } }
     package func set(roundTrip: Duration) { state.withLock { $0.roundTrip = roundTrip } }
     package var requests: Int { state.withLock(\.requests) }
     package var connections: Int { state.withLock(\.connections) }
@@ -94,8 +101,9 @@ package final class SimulatedField: Sendable {
     }
 
     private func answer(_ request: IncomingRequest, at now: MonotonicTime, _ state: inout State) {
-        let behaviour = state.behaviour(state.requests, request.unit)
         let pdu = Array(request.bytes[request.pdu])
+        var behaviour = state.behaviour(state.requests, request.unit)
+        if pdu.count >= 3, state.ignored.contains(Int(pdu[1]) << 8 | Int(pdu[2])) { behaviour = .silent }
         let number = state.requests
         state.requests += 1
         state.sent.append(now)

@@ -1,5 +1,6 @@
 // The four tables of one simulated unit, filled from its signals when they are asked for.
 
+internal import Acquisition
 internal import CModbus
 internal import GatewayModel
 internal import GatewayPlatform
@@ -25,7 +26,8 @@ final class SimulatedRegisters {
 
     init?(unit: SimulatedUnit) {
         func size(_ table: RegisterTable) -> Int32 {
-            let ends = unit.tags.filter { $0.plan.at.table == table }.map(\.plan.addresses.upperBound)
+            let tags = unit.tags.filter { $0.plan.at.table == table }.map(\.plan.addresses.upperBound)
+            let ends = tags + unit.identity.filter { $0.at.table == table }.map { Int($0.at.address) + $0.words }
             // A little more than the last tag, so that reads with a gap at the end still answer.
             return Int32(min(65536, (ends.max() ?? 0) + 125))
         }
@@ -49,7 +51,18 @@ final class SimulatedRegisters {
                 places.insert(RegisterPlace(tag.plan.at.table, Int(tag.plan.at.address) + offset))
             }
         }
+        for check in unit.identity {
+            for offset in 0..<check.words { places.insert(RegisterPlace(check.at.table, Int(check.at.address) + offset)) }
+        }
         existing = unit.isStrict ? places : nil
+        // First, so that tags that lie there too show their signals.
+        for check in unit.identity {
+            let plan = ModbusTagPlan(
+                tag: TagID(0), at: check.at, type: check.type, order: check.order, words: check.words,
+                normalisation: NormalisationPlan())
+            guard let value = check.expected.first, let image = plan.image(of: value, now: clock.wall()) else { continue }
+            store(image, check.at.table, Int(check.at.address))
+        }
         for (place, exponent) in exponents.registers {
             store(RegisterImage(registers: [UInt16(bitPattern: Int16(exponent))]), place.table, place.address)
         }

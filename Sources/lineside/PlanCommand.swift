@@ -1,6 +1,7 @@
 // `lineside plan`: what the configuration asks of every channel, before anything runs.
 
 import ArgumentParser
+import Gateway
 import GatewayConfiguration
 import ModbusDriver
 
@@ -10,7 +11,8 @@ struct PlanCommand: ParsableCommand {
         discussion: """
             Registers wanted are those that tags lie in; registers read are those that requests carry. On a serial \
             line the cost follows from the baud rate, with 5 ms for the device to think; elsewhere it is an \
-            assumption until the gateway has measured it. Asks no device anything.
+            assumption until the gateway has measured it. What devices have taught the gateway (refused values, the \
+            longest request) is taken from the site's store when it is there. Asks no device anything.
             """)
 
     @OptionGroup var site: SiteOptions
@@ -32,7 +34,13 @@ struct PlanCommand: ParsableCommand {
             throw ExitCode.failure
         }
         let shown = plan.channels.filter { channels.isEmpty || channels.contains($0.name) }
-        let reports = shown.map { PlanReport(budget: ChannelBudget($0), tags: plan.tags, isVerbose: verbose) }
+        let stored = site.knowledge(of: plan)
+        let reports = shown.map {
+            let taught = stored?.units(of: $0) ?? [:]
+            return PlanReport(
+                budget: ChannelBudget($0, knowledge: taught), tags: plan.tags, isVerbose: verbose,
+                taught: taught.isEmpty ? nil : "with what \(taught.count) devices taught (\(stored?.file ?? ""))")
+        }
         if json {
             Console.out("[\(reports.map(\.json).joined(separator: ",\n "))]")
         } else if reports.isEmpty {

@@ -8,9 +8,12 @@ struct PlanReport {
     let budget: ChannelBudget
     let tags: TagTable
     let isVerbose: Bool
+    /// Whose lessons the plan follows; nil for none.
+    var taught: String?
 
     var lines: [String] {
         var lines = ["\(budget.name): \(budget.endpoint)"]
+        if let taught { lines.append("  \(taught)") }
         if budget.isAssumed { lines.append("  \(assumption)") }
         lines += Self.table([Self.header] + budget.classes.map(row)).map { "  " + $0 }
         lines.append("  busy \(Self.percent(budget.utilisation)) of the time")

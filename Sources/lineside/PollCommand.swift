@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Commissioning
+import Gateway
 import GatewayConfiguration
 import GatewayModel
 import GatewayPlatform
@@ -12,7 +13,8 @@ struct PollCommand: AsyncParsableCommand {
         commandName: "poll",
         abstract: "Read a device of the configuration once and show everything: requests, bytes, words, values.",
         discussion: """
-            Makes the same requests as the gateway, in the order of its plan, and shows for each the address as manuals \
+            Makes the same requests as the gateway, in the order of its plan and with what the device has taught it when \
+            the site's store is there, and shows for each the address as manuals \
             write it (from 0, Modicon with five and six digits, hexadecimal), the bytes sent and received and the \
             milliseconds; for each tag the raw words, type and order, raw value, value and quality.
 
@@ -34,8 +36,12 @@ struct PollCommand: AsyncParsableCommand {
         let plan = try site.load().plan
         let (channel, unit) = try find(in: plan)
         let table = plan.tags
+        let stored = site.knowledge(of: plan)
+        let taught = stored?.units(of: channel)[unit.device]
+        if taught != nil, let file = stored?.file { Console.out("with what the device taught (\(file))") }
         let summary = await BlockingWork.run("poll") { stop in
-            var round = PollRound(channel: channel, unit: unit, tags: table)
+            var round = PollRound(
+                channel: channel, unit: unit, tags: table, knowledge: taught ?? UnitKnowledge())
             return round.run(stop: stop) { Console.out($0) }
         }
         Console.out("")

@@ -125,13 +125,8 @@ struct ScanCommand: AsyncParsableCommand {
 
     private func fingerprints() -> [ProfileFingerprint] {
         let folders = profiles + ["/usr/share/lineside/profiles"]
-        return ProfileCatalogue(folders: folders, environment: ProcessEnvironment.current).profiles.compactMap {
-            profile in
-            ProfileFingerprint(
-                profile: profile.name,
-                checks: profile.identify.map {
-                    .init(at: $0.at, type: $0.type, order: $0.order, words: $0.words, expected: $0.expected)
-                })
+        return ProfileCatalogue(folders: folders, environment: ProcessEnvironment.current).profiles.compactMap { profile in
+            ProfileFingerprint(profile: profile.name, checks: profile.identify)
         }
     }
 }

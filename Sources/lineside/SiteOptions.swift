@@ -1,8 +1,10 @@
 // The options that every command with a configuration has.
 
 import ArgumentParser
+import Gateway
 import GatewayConfiguration
 import GatewayModel
+import GatewayPlatform
 
 internal import Glibc
 
@@ -23,6 +25,16 @@ struct SiteOptions: ParsableArguments {
     var loader: ConfigurationLoader {
         ConfigurationLoader(
             environment: ProcessEnvironment.current, profileFolders: profiles + ["/usr/share/lineside/profiles"])
+    }
+
+    /// What devices have taught the gateway of this site; nil, and said, when it cannot be read.
+    func knowledge(of plan: GatewayPlan) -> StoredKnowledge? {
+        do throws(DiskError) {
+            return try StoredKnowledge(store: plan.storeFolder)
+        } catch {
+            Console.error("without what devices taught: \(error)")
+            return nil
+        }
     }
 
     /// Loads the configuration or ends with every problem printed and exit code 78 (EX_CONFIG).

@@ -44,8 +44,8 @@ struct ScanTests {
         let sunSpec = Registers.sunSpec(at: 40000, models: [(103, 50)]).words
         try serve([unit(3, sunSpec), unit(7, [0: 15240])]) { endpoint in
             var settings = settings([1, 3, 7])
-            let model = ProfileFingerprint.Check(
-                at: RegisterAddress(.holdingRegister, 0), type: .u16, order: .abcd, words: 1,
+            let model = IdentityCheck(
+                name: "model", at: RegisterAddress(.holdingRegister, 0), type: .u16,
                 expected: [.integer(15240), .integer(15241)])
             settings.fingerprints = [ProfileFingerprint(profile: "acme-meter@2", checks: [model])].compactMap { $0 }
             let reports = NetworkScan([endpoint], settings: settings, stop: StopSignal()) { _ in }.run()

@@ -104,6 +104,14 @@ struct ChannelTests {
                     + "requests to one endpoint share a channel",
                 "site.yaml:5:3: warning: no device uses the channel 'two'"),
             Row(
+                "one port under two names",
+                Sample.site(
+                    "net: { tcp: { host: 10.0.0.1 } }",
+                    "net: { serial: { port: /dev/null } }\n  two: { serial: { port: /dev/../dev/null, baud: 9600 } }"),
+                "site.yaml:5:3: error: /dev/null is already the endpoint of 'net' (line 4); "
+                    + "requests to one endpoint share a channel",
+                "site.yaml:5:3: warning: no device uses the channel 'two'"),
+            Row(
                 "one endpoint twice, in two modes",
                 Sample.site("devices:", "  twin: { tcp: { host: 10.0.0.1, mode: rtu-over-tcp } }\ndevices:"),
                 "site.yaml:5:3: error: 10.0.0.1:502 is already the endpoint of 'net' (line 4); "

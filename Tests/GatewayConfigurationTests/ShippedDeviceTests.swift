@@ -109,7 +109,9 @@ struct ShippedDeviceTests {
         }
         let statistics = channel.statistics.units[0]
         let cycles = (statistics.scans + unit.scans.count - 1) / unit.scans.count
-        #expect(statistics.requests <= predicted * cycles)
+        #expect(statistics.requests <= predicted * cycles + unit.identity.count)
+        #expect(statistics.otherDevice == nil)
+        #expect(statistics.identity.count == unit.identity.count)
         #expect(statistics.errors == 0)
         #expect(statistics.refused == 0)
         // The bits of a word have no signal of their own: the word's shows them.

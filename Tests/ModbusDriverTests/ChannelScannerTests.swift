@@ -209,6 +209,43 @@ struct ChannelScannerTests {
         #expect(bench.field.connections == 1)
     }
 
+    @Test("A device that never answers one request still gives the values of all others", arguments: [0, 200, 400])
+    func oneSilentRequest(address: Int) {
+        var bench = Bench(registers: 3, requests: 3)
+        bench.field.ignore(address: address)
+        _ = bench.run(for: .seconds(1))
+        let readings = bench.run(for: .seconds(60))
+        for other in [0, 200, 400] {
+            let ofTag = readings.filter { $0.tag == TagID(1000 + other) }
+            #expect(ofTag.contains { $0.quality.isGood } == (other != address), "\(other)")
+            if other != address { #expect(ofTag.allSatisfy { $0.quality.isGood }, "\(other)") }
+        }
+    }
+
+    @Test("What one scan class learns holds for a scan under way of another as soon as that is over")
+    func lessonWhileUnderWay() {
+        let clock = VirtualClock()
+        let field = SimulatedField(clock: clock)
+        field.set(roundTrip: .milliseconds(60))
+        let slow = [300, 600, 10].enumerated().map { tagPlan($0, .holdingRegister, $1) }
+        let unit = ModbusUnitPlan(
+            device: DeviceID(0), name: "unit", unitID: 1, timeout: .milliseconds(500),
+            scans: [
+                ModbusScanPlan(name: "fast", period: .milliseconds(100), tags: [tagPlan(9, .holdingRegister, 10)]),
+                ModbusScanPlan(name: "slow", period: .milliseconds(200), tags: slow),
+            ])
+        var scanner = ChannelScanner(
+            plan: ModbusChannelPlan(name: "net", host: "simulated", port: 502, units: [unit]),
+            stream: field.makeStream(), clock: clock)
+        // The fourth request is the fast class', between two of the slow one.
+        field.behave { request, _ in request == 3 ? .exception(2) : .answer }
+        while field.requests < 8, let next = scanner.nextDeadline {
+            clock.advance(to: next)
+            _ = scanner.performDueScan()
+        }
+        #expect(scanner.statistics.units[0].refused == 2)
+    }
+
     @Test("Whatever a device does, no wrong value gets out and the channel goes on", arguments: 0..<60)
     func chaos(seed: UInt64) {
         var bench = Bench(units: [1, 7], registers: 6, requests: 2)

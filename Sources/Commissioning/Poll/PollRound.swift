@@ -17,12 +17,18 @@ package struct PollRound {
 
     private let unit: ModbusUnitPlan
     private let endpoint: ModbusEndpoint
+    private let knowledge: UnitKnowledge
     private let table: TagTable
     private let clock = SystemClock()
     private var client: ModbusClient
     private var summary = Summary()
 
-    package init(channel: ModbusChannelPlan, unit: ModbusUnitPlan, tags table: TagTable) {
+    /// - Parameter knowledge: what the device has taught the gateway.
+    package init(
+        channel: ModbusChannelPlan, unit: ModbusUnitPlan, tags table: TagTable,
+        knowledge: UnitKnowledge = UnitKnowledge()
+    ) {
+        self.knowledge = knowledge
         self.unit = unit
         self.table = table
         endpoint = channel.endpoint
@@ -34,7 +40,13 @@ package struct PollRound {
         line("\(unit.name): \(endpoint), unit \(unit.unitID)")
         defer { client.close() }
         for scan in unit.scans where !stop.raised {
-            let plan = ReadPlan(tags: scan.tags, limits: unit.limits, cost: endpoint.cost(for: unit.limits))
+            let plan = ReadPlan(
+                tags: scan.tags, limits: unit.limits, cost: endpoint.cost(for: unit.limits), knowledge: knowledge)
+            if !plan.refused.isEmpty {
+                let names = plan.refused.flatMap { $0.fields.map { table[plan.fields[$0].tag].name } }
+                line("")
+                line("\(scan.name): left out, the device has refused them: \(names.joined(separator: ", "))")
+            }
             for (index, request) in plan.requests.enumerated() where !stop.raised {
                 let rhythm = scan.isOnConnect ? "on connect" : "every \(Self.spelled(scan.period))"
                 line("")

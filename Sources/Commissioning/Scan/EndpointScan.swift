@@ -57,7 +57,7 @@ package struct EndpointScan {
                 case .exception where !error.meansSilence:
                     return FoundUnit(
                         endpoint: endpoint, unit: unit, answer: "\(error)", roundTrip: client.trace.roundTrip)
-                case .exception, .timeout, .malformed: return nil
+                case .exception, .timeout, .malformed, .otherDevice: return nil
                 // Many devices close after each answer, or hold a slot for a while: once more.
                 case .closed where attempt == 0: continue
                 case .closed: return nil
@@ -94,7 +94,7 @@ package struct EndpointScan {
                     timeout: settings.timeout(for: endpoint, answerBytes: 256))
             } catch {
                 switch error {
-                case .exception, .timeout, .malformed, .closed:
+                case .exception, .timeout, .malformed, .closed, .otherDevice:
                     note(error)
                     return objects
                 case .unreachable, .unknownHost, .outOfDescriptors: throw error

@@ -27,6 +27,12 @@ extension JSONWriter {
             row.member("channel", device.channel)
             row.member("link", device.link)
             row.member("trouble", device.trouble)
+            row.member("identity", device.identity.sorted { $0.key < $1.key }) { list, register in
+                list.object {
+                    $0.member("name", register.key)
+                    $0.member("value", register.value)
+                }
+            }
             row.member("last_good", device.lastGood)
             row.member("answered", device.answered)
             row.member("timeouts", device.timeouts)

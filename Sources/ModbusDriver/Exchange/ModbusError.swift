@@ -18,6 +18,8 @@ package enum ModbusError: Error, Equatable, Sendable {
     case outOfDescriptors
     /// The answer broke the protocol.
     case malformed(Malformation)
+    /// Somebody answers well, but it is not what the profile's `identify:` expects: nothing was asked of it.
+    case otherDevice
 
     package enum Malformation: String, Sendable, CaseIterable {
         case transaction, protocolID, length, unit, function, byteCount, unasked, checksum, echo
@@ -36,6 +38,7 @@ package enum ModbusError: Error, Equatable, Sendable {
         case .closed: .badConnectionClosed
         case .unreachable, .unknownHost, .outOfDescriptors: .badNoCommunication
         case .malformed: .badCommunicationError
+        case .otherDevice: .badConfigurationError
         }
     }
 
@@ -51,7 +54,7 @@ package enum ModbusError: Error, Equatable, Sendable {
     package var meansSilence: Bool {
         switch self {
         case .exception(0x0A), .exception(0x0B), .timeout, .closed, .unreachable, .unknownHost, .outOfDescriptors: true
-        case .exception, .malformed: false
+        case .exception, .malformed, .otherDevice: false
         }
     }
 }
@@ -71,9 +74,12 @@ extension ModbusError: CustomStringConvertible {
         case .timeout: "no answer in time; check unit id, and the timeout if the device is slow"
         case .closed(0): "the device closed the connection; it may allow only one client"
         case .closed(let code): "connection lost: \(unsafe String(cString: strerror(code)))"
+        case .unreachable(EBUSY): "the serial port is in use: another channel or program has it open"
         case .unreachable(let code): "cannot connect: \(unsafe String(cString: strerror(code)))"
         case .unknownHost: "the host name has no address"
         case .outOfDescriptors: "too many open connections in this process"
+        case .otherDevice:
+            "another device than its profile describes answers; check unit id, address, wiring and profile"
         case .malformed(let what): "the answer breaks the protocol (\(what.rawValue))"
         }
     }

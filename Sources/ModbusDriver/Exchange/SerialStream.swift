@@ -37,8 +37,15 @@ package final class SerialStream: FieldStream, @unchecked Sendable {
             unsafe modbus_free(made)
             throw .unreachable(code: code)
         }
+        let opened = unsafe modbus_get_socket(made)
+        // Whatever name it was opened by: two who speak on one line take each other's answers.
+        guard flock(opened, LOCK_EX | LOCK_NB) == 0 else {
+            unsafe modbus_close(made)
+            unsafe modbus_free(made)
+            throw .unreachable(code: EBUSY)
+        }
         unsafe context = made
-        descriptor = unsafe modbus_get_socket(made)
+        descriptor = opened
         let flags = fcntl(descriptor, F_GETFL)
         _ = fcntl(descriptor, F_SETFL, flags | O_NONBLOCK)
         tcflush(descriptor, TCIOFLUSH)

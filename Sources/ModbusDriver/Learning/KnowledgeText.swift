@@ -6,6 +6,8 @@ extension UnitKnowledge {
     /// Ranges and seams of one unit that are kept, of each kind. A device that refuses more answers next to nothing:
     /// what is beyond is learned anew after a restart.
     static var rangesKept: Int { 4096 }
+    /// Registers of an identity that are kept: profiles have two or three.
+    private static var identitiesKept: Int { 16 }
 
     /// One fact a line, sorted, so that equal knowledge makes equal text.
     package var lines: [String] {
@@ -20,6 +22,7 @@ extension UnitKnowledge {
         }
         let sortedSeams = seams.sorted { ($0.table, $0.address) < ($1.table, $1.address) }
         return (words.map { ["words \($0)"] } ?? []) + (bits.map { ["bits \($0)"] } ?? [])
+            + identity.sorted { $0.key < $1.key }.prefix(Self.identitiesKept).map { "identity \($0.key) \($0.value)" }
             + spelled("refused", refused) + spelled("barrier", barriers)
             + sortedSeams.prefix(Self.rangesKept).map { "seam \($0.table.abbreviation) \($0.address)" }
     }
@@ -27,6 +30,7 @@ extension UnitKnowledge {
     /// Takes one of these lines over.
     /// - Returns: false when it is none.
     package mutating func take(_ line: Substring) -> Bool {
+        if line.hasPrefix("identity ") { return takeIdentity(line.dropFirst("identity ".count)) }
         let parts = line.split(separator: " ", omittingEmptySubsequences: false)
         guard let word = parts.first else { return false }
         switch (word, parts.count) {
@@ -49,6 +53,16 @@ extension UnitKnowledge {
             seams.insert(Seam(table: table, address: address))
         default: return false
         }
+        return true
+    }
+
+    /// `serial_number 21105 B`: the text is the rest of the line.
+    private mutating func takeIdentity(_ rest: Substring) -> Bool {
+        let parts = rest.split(separator: " ", maxSplits: 1, omittingEmptySubsequences: false)
+        guard parts.count == 2, !parts[0].isEmpty, !parts[1].isEmpty, identity.count < Self.identitiesKept,
+            identity[String(parts[0])] == nil
+        else { return false }
+        identity[String(parts[0])] = String(parts[1])
         return true
     }
 

@@ -12,6 +12,8 @@ package struct UnitKnowledge: Equatable, Sendable {
     package var words: Int?
     /// The same for coils and discrete inputs, in bits.
     package var bits: Int?
+    /// Who the device is, by the names of its profile's `identify:`.
+    package var identity: [String: String] = [:]
 
     /// A place between two addresses.
     package struct Seam: Hashable, Sendable {
@@ -27,7 +29,7 @@ package struct UnitKnowledge: Equatable, Sendable {
     package init() {}
 
     package var isEmpty: Bool {
-        refused.isEmpty && barriers.isEmpty && seams.isEmpty && words == nil && bits == nil
+        refused.isEmpty && barriers.isEmpty && seams.isEmpty && words == nil && bits == nil && identity.isEmpty
     }
 
     func length(isBits: Bool) -> Int? { isBits ? bits : words }

@@ -128,11 +128,14 @@ package struct ModbusUnitPlan: Equatable, Sendable {
     package var timeout: Duration
     package var isTimeoutAdaptive: Bool
     package var limits: ModbusUnitLimits
+    /// Asked after each connect, before any value is believed; none is asked when empty.
+    package var identity: [IdentityCheck]
     package var scans: [ModbusScanPlan]
 
     package init(
         device: DeviceID, name: String, unitID: UInt8, timeout: Duration = .milliseconds(500),
-        isTimeoutAdaptive: Bool = false, limits: ModbusUnitLimits = ModbusUnitLimits(), scans: [ModbusScanPlan]
+        isTimeoutAdaptive: Bool = false, limits: ModbusUnitLimits = ModbusUnitLimits(),
+        identity: [IdentityCheck] = [], scans: [ModbusScanPlan]
     ) {
         self.device = device
         self.name = name
@@ -140,6 +143,7 @@ package struct ModbusUnitPlan: Equatable, Sendable {
         self.timeout = timeout
         self.isTimeoutAdaptive = isTimeoutAdaptive
         self.limits = limits
+        self.identity = identity
         self.scans = scans
     }
 }

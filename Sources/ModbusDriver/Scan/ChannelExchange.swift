@@ -3,6 +3,7 @@
 internal import Acquisition
 internal import GatewayModel
 internal import GatewayPlatform
+internal import Glibc
 
 extension ChannelScanner {
     /// Performs one job, before any scan. Nothing is tried twice: a write whose answer was lost may have been done.
@@ -17,6 +18,7 @@ extension ChannelScanner {
         for (position, operation) in job.operations.enumerated() {
             do throws(ModbusError) {
                 try connect()
+                if let failure = prepare(job, position, unitIndex) { return .failure(failure) }
                 rest(unitIndex)
                 let sent = clock.monotonic()
                 defer {
@@ -36,6 +38,22 @@ extension ChannelScanner {
         return .success(answers)
     }
 
+    /// Nothing is written to a device that is not the one that is meant.
+    private mutating func prepare(_ job: ModbusJob, _ position: Int, _ unitIndex: Int) -> ModbusJob.Failure? {
+        if units[unitIndex].identity.isTrusted { return nil }
+        do throws(ModbusError) {
+            try identify(unitIndex)
+        } catch {
+            note(error, unitIndex)
+            // Nothing of the job was sent; other errors would leave that open.
+            return .init(operation: position, error: error == .otherDevice ? error : .unreachable(code: ETIMEDOUT))
+        }
+        if position == 0, let deadline = job.deadline, clock.monotonic() >= deadline {
+            return .init(operation: -1, error: .timeout)
+        }
+        return nil
+    }
+
     /// Sends the next requests of a scan, as many as the unit takes at once, and takes their answers.
     mutating func exchangeWindow(_ index: Int) {
         let unitIndex = scans[index].unit
@@ -45,28 +63,35 @@ extension ChannelScanner {
         scans[index].position = window.upperBound
         /// Bit n is set while request `first + n` waits.
         var waiting: UInt32 = (1 << UInt32(window.count)) - 1
+        var isSent = false
         do throws(ModbusError) {
             let wasOpen = connection.isOpen
             try connect()
             do throws(ModbusError) {
+                try identify(unitIndex)
+                isSent = true
                 try exchange(index, window, &waiting)
             } catch {
                 // Closed since the last scan: not the device's answer to this request. Once more, on a new connection.
                 guard case .closed = error, wasOpen, connection.mayHaveBeenIdle, waiting.nonzeroBitCount == window.count
                 else { throw error }
+                isSent = false
                 try connect()
+                try identify(unitIndex)
+                isSent = true
                 try exchange(index, window, &waiting)
             }
         } catch {
             note(error, unitIndex)
-            if error == .timeout, window.count == 1 {
+            scans[index].hasFailed = true
+            if error == .timeout, window.count == 1, isSent {
                 scans[index].learner.silent(scans[index].cycle[window.lowerBound], plan: scans[index].plan)
             }
             for position in window where waiting >> UInt32(position - first) & 1 == 1 {
                 fail(scans[index].cycle[position], of: index, with: error.quality)
             }
             // Asking on would cost a time-out for each request: the rest of the scan fails with the same reason.
-            if error.meansSilence { failRest(of: index, with: error.quality) }
+            if error.meansSilence || error == .otherDevice { failRest(of: index, with: error.quality) }
         }
     }
 
@@ -111,7 +136,7 @@ extension ChannelScanner {
                 let data = unsafe held.span.bytes.extracting(unchecked: answer.data)
                 scans[index].add(request, data: data, at: timestamp, to: &batches[index])
                 scans[index].learner.answered(request, plan: scans[index].plan)
-                units[unitIndex].silence.succeeded()
+                noteAnswer(of: unitIndex)
                 if previous == sent { units[unitIndex].roundTrips.note(roundTrip, registers: Int(request.count)) }
                 statistics.units[unitIndex].lastRoundTrip = roundTrip
                 statistics.units[unitIndex].lastGood = timestamp
@@ -129,7 +154,7 @@ extension ChannelScanner {
         let unitIndex = scans[index].unit
         switch error {
         case .exception(2), .exception(3):
-            units[unitIndex].silence.succeeded()
+            noteAnswer(of: unitIndex)
             if steps > 0 {
                 units[unitIndex].mostExtension = steps - 1
                 scans[index].cycle.append(request)
@@ -141,7 +166,7 @@ extension ChannelScanner {
             statistics.units[unitIndex].exceptions += 1
             return
         case .exception(5), .exception(6):
-            units[unitIndex].silence.succeeded()
+            noteAnswer(of: unitIndex)
             guard scans[index].retries > 0 else { break }
             scans[index].retries -= 1
             scans[index].cycle.append(request)
@@ -154,8 +179,10 @@ extension ChannelScanner {
             fail(request, of: index, with: error.quality)
             failRest(of: index, with: error.quality)
             return
-        default: units[unitIndex].silence.succeeded()
+        default: noteAnswer(of: unitIndex)
         }
+        // Refusals of the address are asked again in their own time.
+        if !(1...3).contains(error.code) { scans[index].hasFailed = true }
         statistics.units[unitIndex].count(error)
         fail(request, of: index, with: error.quality)
     }
@@ -164,7 +191,10 @@ extension ChannelScanner {
         statistics.units[unitIndex].count(error)
         if error == .timeout { units[unitIndex].roundTrips.noteTimeout() }
         let now = clock.monotonic()
-        if error.meansSilence { units[unitIndex].silence.failed(at: now.nanoseconds, jitter: random()) }
+        if error.meansSilence {
+            units[unitIndex].silence.failed(at: now.nanoseconds, jitter: random())
+            if units[unitIndex].silence.isOpen { units[unitIndex].identity.doubt() }
+        }
         guard plan.endpoint.framing == .rtu, error == .timeout || error.isMalformed else { return }
         connection.settle(now: now)
         let patience = max(units[unitIndex].roundTrips.longest * 3 / 2, .milliseconds(500))
@@ -202,18 +232,29 @@ extension ChannelScanner {
         }
         link.succeeded()
         statistics.connections += 1
+        for unitIndex in units.indices { units[unitIndex].identity.doubt() }
         // Another device may stand there now, or the same one with its configuration changed.
         for unitIndex in units.indices where now.nanoseconds &- units[unitIndex].lastRefusedTry > 60_000_000_000 {
             retryRefused(of: unitIndex, at: now.nanoseconds)
         }
-        for index in scans.indices where scans[index].isOnConnect { scans[index].grid.makeDue(at: now.nanoseconds) }
+        for index in scans.indices { scans[index].owe(at: now.nanoseconds) }
     }
 
     mutating func fail(_ request: ReadRequest, of index: Int, with quality: Quality) {
         scans[index].add(request, failedWith: quality, at: clock.wall(), to: &batches[index])
     }
 
+    /// The unit has answered, be it with a refusal. After a silence it may be another device.
+    mutating func noteAnswer(of unitIndex: Int) {
+        if units[unitIndex].silence.isOpen {
+            let now = clock.monotonic().nanoseconds
+            for index in scans.indices where scans[index].unit == unitIndex { scans[index].owe(at: now) }
+        }
+        units[unitIndex].silence.succeeded()
+    }
+
     mutating func failRest(of index: Int, with quality: Quality) {
+        scans[index].breakOff()
         while scans[index].isUnderWay {
             fail(scans[index].cycle[scans[index].position], of: index, with: quality)
             scans[index].position += 1

@@ -54,10 +54,10 @@ package struct ChannelScanner<Stream: FieldStream, Clock: GatewayClock>: Sendabl
             stream: stream, framing: plan.endpoint.framing, frameGap: plan.endpoint.frameGap)
         let now = clock.monotonic()
         statistics = ChannelStatistics(plan: plan, now: now)
-                for (index, unit) in plan.units.enumerated() {
+        for (index, unit) in plan.units.enumerated() {
             let cost = plan.endpoint.cost(for: unit.limits)
             let known = knowledge[unit.device] ?? UnitKnowledge()
-            units.append(UnitState(knowledge: known, cost: cost, now: now.nanoseconds))
+            units.append(UnitState(knowledge: known, identity: unit.identity, cost: cost, now: now.nanoseconds))
             for scan in unit.scans {
                 scans.append(
                     UnitScan(
@@ -99,7 +99,8 @@ package struct ChannelScanner<Stream: FieldStream, Clock: GatewayClock>: Sendabl
         let unitIndex = scans[index].unit
         if !scans[index].isUnderWay { begin(index, at: now) }
         if !scans[index].isUnderWay {
-            // Every value of the scan class is refused: nothing to ask in this cycle.
+            // Every value of the scan class is refused: nothing to ask in this cycle but whether it is still that device.
+            identifyAlone(unitIndex, at: now.nanoseconds)
         } else if units[unitIndex].silence.allows(at: now.nanoseconds) {
             exchangeWindow(index)
         } else {
@@ -170,7 +171,20 @@ package struct ChannelScanner<Stream: FieldStream, Clock: GatewayClock>: Sendabl
         }
         for request in scans[index].plan.unreadable { fail(request, of: index, with: .badConfigurationError) }
         scans[index].learner.cycleEnded()
-        if scans[index].learner.hasLearned { learn(from: index) }
+        if scans[index].learner.hasLearned {
+            learn(from: index)
+        } else if scans[index].isPlanStale {
+            scans[index].replan(cost: units[unitIndex].cost, knowledge: units[unitIndex].knowledge)
+            noteRefused(of: unitIndex)
+        }
+        scans[index].settleDebt(
+            at: ended.nanoseconds,
+            earliest: max(units[unitIndex].silence.notBefore, link.notBefore, units[unitIndex].identity.notBefore))
+        if scans[index].isOnConnect, !scans[index].plan.refused.isEmpty {
+            // A device that was starting up when it refused them is not left alone for the hour.
+            scans[index].grid.makeDue(
+                at: units[unitIndex].lastRefusedTry &+ units[unitIndex].refusedPause.nanoseconds)
+        }
         if ended.nanoseconds &- units[unitIndex].lastCostReview >= Self.costReview.nanoseconds {
             units[unitIndex].lastCostReview = ended.nanoseconds
             reviewCost(of: unitIndex)
@@ -198,8 +212,17 @@ package struct ChannelScanner<Stream: FieldStream, Clock: GatewayClock>: Sendabl
         units[unitIndex].knowledgeRevision += 1
         units[unitIndex].refusedPause = Self.firstRefusedRetry
         units[unitIndex].lastRefusedTry = clock.monotonic().nanoseconds
-        for other in scans.indices where scans[other].unit == unitIndex && !scans[other].isUnderWay {
-            scans[other].replan(cost: units[unitIndex].cost, knowledge: units[unitIndex].knowledge)
+        replan(unitIndex)
+    }
+
+    /// Makes the unit's plans anew with what it has taught; those that are under way when their cycle is over.
+    mutating func replan(_ unitIndex: Int) {
+        for other in scans.indices where scans[other].unit == unitIndex {
+            if scans[other].isUnderWay {
+                scans[other].isPlanStale = true
+            } else {
+                scans[other].replan(cost: units[unitIndex].cost, knowledge: units[unitIndex].knowledge)
+            }
         }
         noteRefused(of: unitIndex)
     }

@@ -24,6 +24,13 @@ package struct UnitStatistics: Sendable, Equatable {
     package var requestsPerCycle = 0
     /// What a request and a register take, as measured; nil while it is not known.
     package var cost: RequestCost?
+    /// Who the device says it is, by the names of its profile's `identify:`; empty while it has not said.
+    package var identity: [String: String] = [:]
+    /// Why it is not the device that its profile describes; nil when it is, or nobody asks.
+    package var otherDevice: String?
+    /// How often another device of the same model was found in its place, and how the last one differed.
+    package var exchanges = 0
+    package var lastExchange = ""
     /// Nil once a whole scan has been answered.
     package var lastError: ModbusError?
 
@@ -39,6 +46,8 @@ package struct UnitStatistics: Sendable, Equatable {
         case .closed: closed += 1
         case .unreachable, .unknownHost, .outOfDescriptors: connectFailures += 1
         case .malformed: malformed += 1
+        // Its answers were right, only not its own: `otherDevice` says why.
+        case .otherDevice: break
         }
     }
 }

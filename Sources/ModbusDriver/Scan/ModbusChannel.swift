@@ -119,6 +119,9 @@ private struct TroubleLog {
     private var troubled: [Bool]
     private var overruns: [Int]
     private var troubleLogged: [Int64]
+    private var others: [Bool]
+    private var exchanges: [Int]
+    private var identityLogged: [Int64]
     private var overrunsLogged: [Int64]
 
     init(plan: ModbusChannelPlan, logger: Logger) {
@@ -128,12 +131,15 @@ private struct TroubleLog {
         overruns = plan.units.map { _ in 0 }
         troubleLogged = plan.units.map { _ in -Limits.logInterval.nanoseconds }
         overrunsLogged = troubleLogged
+        identityLogged = troubleLogged
+        others = troubled
+        exchanges = overruns
     }
 
     mutating func note(_ statistics: ChannelStatistics) {
         let now = statistics.lastProgress.nanoseconds
         for (index, unit) in statistics.units.enumerated() {
-            if let error = unit.lastError, !troubled[index] {
+            if let error = unit.lastError, error != .otherDevice, !troubled[index] {
                 // A unit that fails and recovers with every scan is said once a minute.
                 guard now - troubleLogged[index] >= Limits.logInterval.nanoseconds else { continue }
                 troubled[index] = true
@@ -143,6 +149,7 @@ private struct TroubleLog {
                 troubled[index] = false
                 logger.notice("device answers again", metadata: ["device": "\(names[index])"])
             }
+            noteIdentity(index, unit, now)
             if unit.overruns > overruns[index], now - overrunsLogged[index] >= Limits.logInterval.nanoseconds {
                 logger.warning(
                     "scans overran their period",
@@ -151,5 +158,27 @@ private struct TroubleLog {
                 overrunsLogged[index] = now
             }
         }
+    }
+
+    /// Once each; two devices that take turns at one unit id are said once a minute.
+    private mutating func noteIdentity(_ index: Int, _ unit: UnitStatistics, _ now: Int64) {
+        if unit.otherDevice == nil && others[index] {
+            others[index] = false
+            logger.notice("device is what its profile describes", metadata: ["device": "\(names[index])"])
+        }
+        let isNews = unit.otherDevice != nil && !others[index] || unit.exchanges > exchanges[index]
+        guard isNews, now - identityLogged[index] >= Limits.logInterval.nanoseconds else { return }
+        identityLogged[index] = now
+        if let reason = unit.otherDevice {
+            others[index] = true
+            logger.error(
+                "\(ModbusError.otherDevice); its values are not passed on: \(reason)",
+                metadata: ["device": "\(names[index])"])
+        } else {
+            logger.warning(
+                "another device of its model is in its place, what the old one taught is forgotten: \(unit.lastExchange)",
+                metadata: ["device": "\(names[index])"])
+        }
+        exchanges[index] = unit.exchanges
     }
 }

@@ -20,10 +20,26 @@ struct UnitScan: Sendable {
     /// Requests of the cycle under way, and how far it is; empty between cycles.
     var cycle: [ReadRequest] = []
     var position = 0
+    /// Which of the plan's requests the cycle began with.
+    private var first = 0
+    /// Which one the next cycle begins with: the one behind the request that met silence, so that a device which never
+    /// answers one of them still gives the values of all others.
+    private var resumeAt = 0
     /// The refused values are asked again with this cycle.
     var triesRefused = false
     /// Retries that the cycle may still make of requests that met a busy device.
     var retries = 0
+    /// On connect only: not read whole since the connection stands, or since the unit answers again.
+    private(set) var isOwed = false
+    /// A request of the cycle was not answered: neither with values nor with a refusal.
+    var hasFailed = false
+    /// Something was learned while a cycle was under way: the plan is made anew when it is over.
+    var isPlanStale = false
+
+    /// What is read on connect may wait this long for what is due: a busy channel must not keep it for the hour.
+    private static let owedWithin = Duration.seconds(1)
+    /// How soon what is owed is tried again when nothing else says later.
+    private static let owedRetry = Duration.seconds(1)
 
     init(
         unit: Int, plan: ModbusUnitPlan, scan: ModbusScanPlan, cost: RequestCost, knowledge: UnitKnowledge,
@@ -39,19 +55,54 @@ struct UnitScan: Sendable {
         normalisers = scan.tags.map { Normaliser($0.normalisation) }
         grid = ScanGrid(period: scan.period, startingAt: now)
         learner = RefusalLearner(knowledge: knowledge, alignment: plan.limits.alignment)
+        // Nobody else may ever ask for a connection.
+        owe(at: now)
+    }
+
+    /// The unit is another device now: nothing holds that its predecessor taught.
+    mutating func forget(_ knowledge: UnitKnowledge) {
+        learner = RefusalLearner(knowledge: knowledge, alignment: max(1, limits.alignment))
     }
 
     var isUnderWay: Bool { position < cycle.count }
     /// When the present or next cycle should be over.
-    var deadline: Int64 { grid.next &+ grid.period.nanoseconds }
+    var deadline: Int64 {
+        grid.next &+ (isOwed ? min(grid.period, Self.owedWithin) : grid.period).nanoseconds
+    }
+
+    /// The connection stands, or the unit answers again: what is read on connect is due now. Nothing else changes.
+    mutating func owe(at now: Int64) {
+        guard isOnConnect else { return }
+        isOwed = true
+        grid.makeDue(at: now)
+    }
+
+    /// The cycle is over. What is owed and could not be read is due again soon, but not before `earliest`.
+    mutating func settleDebt(at now: Int64, earliest: Int64) {
+        guard isOwed else { return }
+        isOwed = hasFailed
+        if isOwed { grid.makeDue(at: max(now &+ Self.owedRetry.nanoseconds, earliest)) }
+    }
 
     mutating func beginCycle() {
         cycle.removeAll(keepingCapacity: true)
-        cycle.append(contentsOf: plan.requests)
+        first = resumeAt < plan.requests.count ? resumeAt : 0
+        cycle.append(contentsOf: plan.requests[first...])
+        cycle.append(contentsOf: plan.requests[..<first])
+        resumeAt = 0
         if triesRefused { cycle.append(contentsOf: plan.refused) }
         triesRefused = false
         position = 0
         retries = 2
+        hasFailed = false
+    }
+
+    /// The rest of the cycle is given up at `position`.
+    mutating func breakOff() {
+        hasFailed = true
+        let count = plan.requests.count
+        // Beyond the plan's own requests there are only repetitions and halves: the order was right.
+        if count > 0 { resumeAt = (first + min(position, count)) % count }
     }
 
     /// Makes the plan anew, with what was learned. Only between cycles.
@@ -59,6 +110,8 @@ struct UnitScan: Sendable {
         plan = ReadPlan(tags: tags, limits: limits, cost: cost, knowledge: knowledge)
         samples = Self.samples(of: plan)
         learner.adopted(knowledge)
+        isPlanStale = false
+        resumeAt = 0
     }
 
     /// The readings of one answer, added to `batch`. `data` is as long as the request demands.

@@ -10,6 +10,7 @@ struct UnitState: Sendable {
     var silence = BackOff(first: .seconds(1), cap: .seconds(30), tolerated: 1)
     var roundTrips = RoundTrips()
     var knowledge: UnitKnowledge
+    var identity: IdentityWatch
     /// Raised with every change of `knowledge`, so that someone may write it down.
     var knowledgeRevision = 0
     /// The cost by which the present plans were made, and when it was last compared with what has been measured.
@@ -25,8 +26,9 @@ struct UnitState: Sendable {
     /// RTU: by how many steps a read of this unit may be longer than planned; less when it has refused one that was.
     var mostExtension = AnswerFence.most
 
-    init(knowledge: UnitKnowledge, cost: RequestCost, now: Int64) {
+    init(knowledge: UnitKnowledge, identity: [IdentityCheck], cost: RequestCost, now: Int64) {
         self.knowledge = knowledge
+        self.identity = IdentityWatch(checks: identity)
         self.cost = cost
         lastRefusedTry = now
         lastCostReview = now

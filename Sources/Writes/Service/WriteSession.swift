@@ -141,7 +141,7 @@ package struct WriteSession: Sendable {
                 return end(number, .failed("the device refuses: \(failure.error)"), isKnownUnsent: code <= 3)
             }
             switch failure.error {
-            case .unreachable, .unknownHost, .outOfDescriptors:
+            case .unreachable, .unknownHost, .outOfDescriptors, .otherDevice:
                 return end(number, .failed("\(failure.error); nothing was sent"), isKnownUnsent: true)
             default: break
             }
