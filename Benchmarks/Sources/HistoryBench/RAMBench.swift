@@ -136,3 +136,21 @@ private func queryBench(_ plant: BenchPlant, _ batches: [ReadingBatch], _ report
     let last = perTag { history.last($0, before: newest) == nil ? 0 : 1 }
     report.add("the newest reading before a moment", "\((last.nanoseconds / 1e3).shown(2)) µs")
 }
+
+/// Looks back over an hour of each of 1,000 tags, that many times.
+func onceLooking(_ what: String, rounds: Int) {
+    let plant = BenchPlant(tags: 1000, perBatch: 25)
+    let history = History(tags: plant.table, memoryBytes: 256 << 20)
+    history.append(plant.batches(scans: 4000, rhythm: .clock))
+    let newest = history.last(TagID(0))?.timestamp ?? Timestamp(nanoseconds: 0)
+    let from = newest.advanced(by: .seconds(-3600))
+    for _ in 0..<rounds {
+        for tag in 0..<plant.tags {
+            if what == "read" {
+                _ = history.readings(TagID(tag), from: from, to: newest)
+            } else {
+                _ = history.downsample(TagID(tag), from: from, to: newest, buckets: 600)
+            }
+        }
+    }
+}
