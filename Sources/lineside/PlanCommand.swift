@@ -39,7 +39,8 @@ struct PlanCommand: ParsableCommand {
             let taught = stored?.units(of: $0) ?? [:]
             return PlanReport(
                 budget: ChannelBudget($0, knowledge: taught), tags: plan.tags, isVerbose: verbose,
-                taught: taught.isEmpty ? nil : "with what \(taught.count) devices taught (\(stored?.file ?? ""))")
+                taught: taught.isEmpty
+                    ? nil : "with what \(taught.count) of \($0.units.count) devices taught (\(stored?.file ?? ""))")
         }
         if json {
             Console.out("[\(reports.map(\.json).joined(separator: ",\n "))]")
