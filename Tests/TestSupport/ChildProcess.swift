@@ -42,8 +42,12 @@ final class ChildProcess: Sendable {
 
     /// Sends `signal` and waits for the end.
     func end(_ signal: Int32) {
-        if !isReaped.withLock({ $0 }) { kill(id, signal) }
+        send(signal)
         wait()
+    }
+
+    func send(_ signal: Int32) {
+        if !isReaped.withLock({ $0 }) { kill(id, signal) }
     }
 
     func wait() {

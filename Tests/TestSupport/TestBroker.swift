@@ -51,6 +51,9 @@ package final class TestBroker: Sendable {
     /// Ends it in the middle of whatever it does.
     package func kill() { end(SIGKILL) }
 
+    /// Stops it from doing anything, with its connections open: what is sent stays on its way.
+    package func suspend() { process.withLock { $0?.send(SIGSTOP) } }
+
     private func end(_ signal: Int32) {
         let broker = process.withLock { process in
             defer { process = nil }

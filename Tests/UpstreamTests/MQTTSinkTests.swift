@@ -75,8 +75,12 @@ struct MQTTSinkTests {
         let broker = try TestBroker()
         let first = sink(port: broker.port, payloadBytes: 1000)
         first.start()
-        plant.append(20_000, from: 0)
+        plant.append(10_000, from: 0)
         #expect(await eventually { first.statistics.readingsAcknowledged > 200 })
+        // However fast it was: from here on nothing is acknowledged any more.
+        broker.suspend()
+        plant.append(10_000, from: 10_000)
+        #expect(await eventually { first.statistics.inFlight > 0 })
         broker.kill()
         #expect(await eventually { !first.statistics.isConnected })
         first.stop(drainFor: .zero)
