@@ -56,7 +56,9 @@ struct TagQuery: ~Copyable {
             let all = past.all(&text)
             takeHead(all)
             edge = all.first.map { first in
-                HistoryEdge(sequence: past.oldestSequence.flatMap(Self.number), timestamp: all.map(\.timestamp).min() ?? first.timestamp)
+                HistoryEdge(
+                    sequence: past.oldestSequence.flatMap(Self.number),
+                    timestamp: all.map(\.timestamp).min() ?? first.timestamp)
             }
             return 0
         }
@@ -112,7 +114,8 @@ struct TagQuery: ~Copyable {
             if latest >= from && earliest <= to {
                 blocks.append(
                     BlockReference(
-                        offset: offset, sequence: entry.sequence, count: entry.count, earliest: earliest, latest: latest))
+                        offset: offset, sequence: entry.sequence, count: entry.count, earliest: earliest, latest: latest
+                    ))
                 if earliest >= from && latest <= to { certain += entry.count }
             } else if isOrdered && latest < from {
                 return 0
@@ -154,7 +157,8 @@ struct TagQuery: ~Copyable {
                 while next < blocks.count, bytes.count < Self.bytesPerLook {
                     let index = next
                     next += 1
-                    let entry = store.arena.holds(blocks[index].offset) ? store.arena.entry(at: blocks[index].offset) : nil
+                    let entry =
+                        store.arena.holds(blocks[index].offset) ? store.arena.entry(at: blocks[index].offset) : nil
                     guard let entry, store.arena.isReadable(entry) else {
                         isLost = true
                         continue
@@ -234,7 +238,8 @@ struct TagQuery: ~Copyable {
             if let range = query.inside(header) {
                 query.take(range, into: &found)
             } else {
-                for index in 0..<header.count where unsafe query.columns.times[index] >= query.from && query.columns.times[index] <= query.to {
+                for index in 0..<header.count
+                where unsafe query.columns.times[index] >= query.from && query.columns.times[index] <= query.to {
                     query.take(index..<index + 1, into: &found)
                 }
             }
