@@ -185,7 +185,9 @@ let package = Package(
                 "GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "Simulation", "GatewayConfiguration",
                 "Commissioning", "TestSupport",
             ]),
-        tests("GatewayTests", ["GatewayModel", "GatewayPlatform", "Gateway"]),
+        tests(
+            "GatewayTests",
+            ["GatewayModel", "GatewayPlatform", "Journal", "History", "Gateway", "Simulation", "TestSupport", logging]),
         tests("EndToEndTests", ["TestSupport", crypto]),
         tests("ArchitectureTests"),
     ],

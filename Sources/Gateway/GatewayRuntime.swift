@@ -52,6 +52,8 @@ package final class GatewayRuntime: Sendable {
         field = FieldSide(pipeline: pipeline, folder: StoredKnowledge.folder(of: plan.store.directory), logger: logger)
         writes = WriteSide(disk: disk, history: history, field: field, logger: logger)
         state = Mutex(State(plan: plan, lastReload: startedAt))
+        let past = JournalPast(journal: journal, clock: clock) { [weak self] in self?.plan.tags ?? plan.tags }
+        history.attach(past.olderReadings)
     }
 
     package var plan: GatewayPlan { state.withLock(\.plan) }

@@ -9,7 +9,7 @@ internal import Logging
 internal import Rules
 internal import Synchronization
 
-/// Takes the batches of all channels and sources through history, journal and rules.
+/// Takes the batches of all channels and sources through journal, history and rules.
 ///
 /// One thread for all: a wake-up costs as much as a hundred readings, so batches that wait together travel together.
 /// Its mailbox is the back-pressure: when the journal is slow it fills, and the drivers wait.
@@ -39,9 +39,12 @@ final class ReadingPipeline: Sendable {
     private let published: Mutex<Statistics>
     private let alarms: Mutex<[AlarmTransition]>
     private let firstRules: (rules: [ThresholdRule], tags: TagTable)
+    /// While it fills the history, what comes new is kept back.
+    private let loader: HistoryLoader
 
     init(history: History, journal: Journal, rules: [ThresholdRule], tags: TagTable, logger: Logger) {
         self.history = history
+        loader = HistoryLoader(history: history, journal: journal, clock: SystemClock(), tags: tags, logger: logger)
         self.journal = journal
         self.logger = logger
         firstRules = (rules, tags)
@@ -64,12 +67,14 @@ final class ReadingPipeline: Sendable {
     func reconfigure(tags: TagTable, rules: [ThresholdRule]) { mailbox.put(.reconfigure(tags: tags, rules: rules)) }
 
     func start() {
+        loader.start()
         thread.withLock { $0 = DedicatedThread(name: "pipeline") { [self] in run() } }
     }
 
     /// Takes nothing more in, finishes what it has, and ends.
     func stop() {
         mailbox.close()
+        loader.stop()
         thread.withLock { $0 }?.join()
     }
 
@@ -77,17 +82,28 @@ final class ReadingPipeline: Sendable {
         var rules = RuleEngine(rules: firstRules.rules, tags: firstRules.tags, standing: journal.standingAlarms)
         var statistics = Statistics(lastProgress: clock.monotonic())
         var works: [Work] = []
+        var keptBack: [(first: SequenceNumber, batch: ReadingBatch)] = []
+        var isLoading = true
         while !mailbox.isFinished {
             let wait = rules.nextDeadline.map { $0.duration(since: clock.wall()) } ?? .seconds(1)
             _ = mailbox.takeAll(into: &works, timeout: min(max(wait, .zero), .seconds(1)))
             let hasWorked = !works.isEmpty
             let now = clock.wall()
             var transitions = rules.advance(to: now)
+            if isLoading && loader.isDone {
+                isLoading = false
+                for (first, batch) in keptBack { history.append(batch, first: first, now: now) }
+                keptBack = []
+            }
             for work in works {
                 switch work {
                 case .batch(let batch):
-                    history.append(batch, now: now)
-                    _ = journal.append(batch)
+                    let first = journal.append(batch)
+                    if isLoading {
+                        keptBack.append((first, batch))
+                    } else {
+                        history.append(batch, first: first, now: now)
+                    }
                     statistics.count(batch)
                     transitions += rules.evaluate(batch, now: now)
                 case .reconfigure(let tags, let newRules):

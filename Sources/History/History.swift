@@ -2,15 +2,17 @@
 
 package import GatewayModel
 internal import Series
+internal import Synchronization
 
 /// The newest readings of every tag, compressed, all together within a given amount of memory.
 ///
 /// Owned by the wiring: the pipeline's thread appends, anybody reads. Readings of bad quality are kept, so that a chart
-/// can show the gap. It never touches the disk and forgets everything at a restart: the journal remembers, and `append`
-/// with sequence numbers rebuilds it. Nobody holds the lock for a whole query: see `TagQuery`.
+/// can show the gap. It never touches the disk and forgets everything at a restart: the journal remembers, `load` takes the newest of it in
+/// again, and `attach` lets questions go on there. Nobody holds the lock for a whole query: see `TagQuery`.
 package final class History: Sendable {
     let store: SharedStore
     private let memoryBytes: Int
+    let attached = Mutex<OlderReadings?>(nil)
 
     /// Tags that are looked at before the lock is given back, where all are asked.
     private static let tagsPerLook = 4096
@@ -27,6 +29,9 @@ package final class History: Sendable {
     package func adopt(_ tags: TagTable) {
         store.withLock { store in store = HistoryStore(tags: tags, memoryBytes: memoryBytes, keeping: store) }
     }
+
+    /// From now on questions about the past go on where RAM ends.
+    package func attach(_ older: OlderReadings) { attached.withLock { $0 = older } }
 
     // MARK: - Appending
 
@@ -124,9 +129,10 @@ package final class History: Sendable {
         query.look(in: store, limit: limit, order: order)
         let found = query.readings(in: store)
         let wanted = order == .oldestFirst ? Array(found.prefix(limit)) : found.suffix(limit).reversed()
-        return HistoryReadings(
+        let inRAM = HistoryReadings(
             readings: found.count <= limit && order == .oldestFirst ? found : wanted, text: query.text, edge: query.edge
         )
+        return extended(inRAM, tag, from: from, to: to, limit: limit, order: order)
     }
 
     /// The same of several tags, each from its own moment.

@@ -43,11 +43,47 @@ extension History {
         until now: Timestamp
     ) -> [Bucket] {
         guard store.withLock({ $0.isKnown(tag) }) else { return [] }
-        var work = Downsampling(grid: grid, aggregates: aggregates, filter: filter, hold: hold)
         let (from, to) = (Timestamp(nanoseconds: grid.from), Timestamp(nanoseconds: grid.to))
-        if aggregates.contains(.integral) { work.begin(with: reading(tag, before: from)) }
-        var query = TagQuery(tag: tag, from: from, to: to)
-        query.look(in: store)
+        let before = aggregates.contains(.integral) ? reading(tag, before: from) : nil
+        var attempts = 0
+        while true {
+            attempts += 1
+            var work = Downsampling(grid: grid, aggregates: aggregates, filter: filter, hold: hold)
+            work.begin(with: before)
+            var query = TagQuery(tag: tag, from: from, to: to)
+            query.look(in: store)
+            let edge = query.edge
+            let older = older(than: edge, from: from)
+            var past: [Reading] = []
+            older?.read(tag, from, to, edge?.sequence, .oldestFirst) { piece in
+                past += piece.readings
+                if past.count >= Self.readingsSorted { Self.add(&past, to: &work) }
+                return true
+            }
+            // Where times overlap at the seam, both sides are sorted together.
+            if let newest = past.map(\.timestamp).max(), !query.isOrdered || newest > edge?.timestamp ?? newest {
+                past += query.readings(in: store)
+                Self.add(&past, to: &work)
+            } else {
+                Self.add(&past, to: &work)
+                addRAM(&query, to: &work)
+            }
+            // Again when RAM had to let something go in between: it would be in neither part.
+            if older == nil || query.edge == edge || attempts == 3 { return work.finish(at: now.nanoseconds) }
+        }
+    }
+
+    /// Readings from the log that are put in order of time together: 12 MB. What is late by more is counted where it came.
+    private static let readingsSorted = 500_000
+
+    private static func add(_ readings: inout [Reading], to work: inout Downsampling) {
+        var sorted = HistoryReadings(readings: readings)
+        sorted.sort(.oldestFirst)
+        for reading in sorted.readings { work.add(reading) }
+        readings.removeAll(keepingCapacity: true)
+    }
+
+    private func addRAM(_ query: inout TagQuery, to work: inout Downsampling) {
         if query.isOrdered {
             let probe = work
             query.forEachBlock(in: store, wants: { !probe.canSkip($0) }) { query, header, isDecoded in
@@ -58,7 +94,6 @@ extension History {
         } else {
             for reading in query.readings(in: store) { work.add(reading) }
         }
-        return work.finish(at: now.nanoseconds)
     }
 
     /// The newest reading before a moment.

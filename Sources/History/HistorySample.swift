@@ -63,6 +63,12 @@ package struct HistoryReadings: Equatable, Sendable {
     /// As it was when the readings were taken; nil when RAM had none of this tag.
     package var edge: HistoryEdge?
 
+    package init(readings: [Reading] = [], text: [UInt8] = [], edge: HistoryEdge? = nil) {
+        self.readings = readings
+        self.text = text
+        self.edge = edge
+    }
+
     package var samples: [HistorySample] {
         let batch = ReadingBatch(device: DeviceID(0), readings: [], text: text)
         return readings.map { HistorySample($0, text: batch.textBytes(of: $0)) }

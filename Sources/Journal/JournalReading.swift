@@ -107,6 +107,15 @@ extension Journal {
         return gaps.values.sorted { $0.first < $1.first }
     }
 
+    /// Where to begin to read at least the newest `count` records, at the start of a segment; the oldest number held
+    /// when there are fewer.
+    package func start(ofNewest count: Int) -> SequenceNumber {
+        memory.withLock { memory in
+            let start = memory.segments.last { memory.records(from: $0.first) >= UInt64(count) }?.first
+            return SequenceNumber(start ?? memory.oldest)
+        }
+    }
+
     // MARK: Cursors
 
     /// Where that sink goes on. One that is new starts at the oldest record held.
