@@ -90,7 +90,7 @@ struct TagQuery: ~Copyable {
         var offset = more.oldestBlock
         while offset != 0, store.arena.holds(offset) {
             let entry = store.arena.entry(at: offset)
-            if store.arena.isReadable(entry), let header = unsafe BlockHeader(entry.block) {
+            if store.arena.isReadable(entry), let header = unsafe BlockHeader(timesOf: entry.block) {
                 return HistoryEdge(sequence: number(entry.sequence), timestamp: header.earliest)
             }
             offset = entry.next
@@ -109,7 +109,7 @@ struct TagQuery: ~Copyable {
             if looked == Self.blocksPerLook { return offset }
             looked += 1
             let entry = store.arena.entry(at: offset)
-            guard store.arena.isReadable(entry), let header = unsafe BlockHeader(entry.block) else { return 0 }
+            guard store.arena.isReadable(entry), let header = unsafe BlockHeader(timesOf: entry.block) else { return 0 }
             let (earliest, latest) = (header.earliest.nanoseconds, header.latest.nanoseconds)
             if latest >= from && earliest <= to {
                 blocks.append(

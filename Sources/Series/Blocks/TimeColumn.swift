@@ -67,21 +67,22 @@ extension BlockEncoder {
         return unlike == 0
     }
 
-    /// The difference that most neighbours have; without one the average, round if that lies as well.
+    /// The difference that most neighbours have, if one of three looks meets it; otherwise the average, round if that
+    /// lies as well.
     private func step(_ source: UnsafePointer<Int64>, _ count: Int) -> Int64 {
-        var (candidate, votes, previous) = unsafe (Int64(0), 0, source[0])
+        let places = (1, 1 + (count - 1) / 3, 1 + (count - 1) / 3 * 2)
+        func difference(_ index: Int) -> Int64 { unsafe source[index] &- source[index &- 1] }
+        let candidates = (difference(places.0), difference(places.1), difference(places.2))
+        var hits = (0, 0, 0)
         for index in 1..<count {
-            let time = unsafe source[index]
-            let difference = time &- previous
-            previous = time
-            if votes == 0 { candidate = difference }
-            votes += difference == candidate ? 1 : -1
+            let step = difference(index)
+            hits.0 &+= step == candidates.0 ? 1 : 0
+            hits.1 &+= step == candidates.1 ? 1 : 0
+            hits.2 &+= step == candidates.2 ? 1 : 0
         }
-        if votes > 0 {
-            var hits = 0
-            for index in 1..<count where unsafe source[index] &- source[index - 1] == candidate { hits += 1 }
-            if hits * 2 >= count - 1 { return candidate }
-        }
+        if hits.0 * 2 >= count - 1 { return candidates.0 }
+        if hits.1 * 2 >= count - 1 { return candidates.1 }
+        if hits.2 * 2 >= count - 1 { return candidates.2 }
         let average = unsafe (source[count - 1] &- source[0]) / Int64(count - 1)
         let (half, million) = (Int64(500_000), Int64(1_000_000))
         let round = (average &+ half) / million &* million
@@ -103,28 +104,61 @@ extension BlockEncoder {
     /// The greatest power of ten, up to a second, that divides everything.
     private func setUnit(_ column: inout TimeColumn, _ count: Int, _ isGrid: Bool) {
         var exponent = 9
+        // Spans are unsigned: those of more than 292 years stay in nanoseconds.
+        if max(column.before, column.after) >> 63 != 0 { exponent = 0 }
         while exponent > 0 {
-            let unit = Int64(bitPattern: BlockFormat.powerOfTen(exponent))
-            // Spans are unsigned: those of more than 292 years stay in nanoseconds.
-            var divides =
-                column.step % unit == 0 && column.before % UInt64(unit) == 0 && column.after % UInt64(unit) == 0
-                && max(column.before, column.after) >> 63 == 0
-            if !isGrid {
-                var index = 0
-                while divides && index < count {
-                    divides = unsafe residuals[index] % unit == 0
-                    index += 1
-                }
+            let unit = TimeUnit(exponent: exponent)
+            let spans = Int64(bitPattern: column.before), ends = Int64(bitPattern: column.after)
+            if unit.divides(column.step) && unit.divides(spans) && unit.divides(ends),
+                isGrid || divides(unit, count)
+            {
+                column.unit = UInt64(unit.nanoseconds)
+                column.before /= column.unit
+                column.after /= column.unit
+                if !isGrid { for index in 0..<count { unsafe residuals[index] = unit.quotient(residuals[index]) } }
+                break
             }
-            if divides { break }
             exponent -= 1
         }
         column.flags |= UInt8(exponent)
-        guard exponent > 0 else { return }
-        column.unit = BlockFormat.powerOfTen(exponent)
-        column.before /= column.unit
-        column.after /= column.unit
-        let unit = Int64(bitPattern: column.unit)
-        if !isGrid { for index in 0..<count { unsafe residuals[index] /= unit } }
+    }
+
+    private func divides(_ unit: TimeUnit, _ count: Int) -> Bool {
+        // Most units fail at once; only the right one is tried to the end.
+        for index in 0..<min(count, 4) where unsafe !unit.divides(residuals[index]) { return false }
+        var all = true
+        for index in 0..<count { all = unsafe unit.divides(residuals[index]) && all }
+        return all
+    }
+}
+
+/// A power of ten by which numbers are divided that are multiples of it: a shift and a multiplication by the inverse of
+/// 5^e modulo 2^64, where a division takes four times as long.
+private struct TimeUnit {
+    let nanoseconds: Int64
+    private let exponent: Int64
+    private let inverse: Int64
+    private let most: Int64
+
+    init(exponent: Int) {
+        self.exponent = Int64(exponent)
+        nanoseconds = Int64(bitPattern: BlockFormat.powerOfTen(exponent))
+        let odd = nanoseconds &>> Int64(exponent)
+        // Newton: an odd number is its own inverse modulo 8, and each step doubles the bits that are right.
+        var inverse = odd
+        for _ in 0..<5 { inverse = inverse &* (2 &- odd &* inverse) }
+        self.inverse = inverse
+        most = Int64.max / nanoseconds
+    }
+
+    /// - Precondition: `divides(number)`.
+    @inline(__always)
+    func quotient(_ number: Int64) -> Int64 { (number &>> exponent) &* inverse }
+
+    /// What isn't a multiple of 5^e gives a quotient far beyond any that a multiple has.
+    @inline(__always)
+    func divides(_ number: Int64) -> Bool {
+        let quotient = quotient(number)
+        return number & ((1 &<< exponent) &- 1) == 0 && quotient <= most && quotient >= -most
     }
 }
