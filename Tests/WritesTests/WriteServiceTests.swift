@@ -147,7 +147,8 @@ extension WriteService {
         }
         service.stop()
         #expect(words.withLock { $0 } == Array(repeating: "done", count: 5))
-        #expect(try AuditTrail.last(999, on: disk).count <= 10 + 10 + 2)
+        // Of 10,000 refusals. A slow machine has some more: one a minute, and a count of the rest now and then.
+        #expect(try AuditTrail.last(999, on: disk).count < 60)
     }
 
     @Test("A policy without a token closes the door of HTTP")
