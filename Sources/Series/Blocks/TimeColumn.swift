@@ -67,22 +67,22 @@ extension BlockEncoder {
         return unlike == 0
     }
 
-    /// The difference that most neighbours have, if one of three looks meets it; otherwise the average, round if that
-    /// lies as well.
+    /// The difference that most neighbours have; without one the average, round if that lies as well.
     private func step(_ source: UnsafePointer<Int64>, _ count: Int) -> Int64 {
-        let places = (1, 1 + (count - 1) / 3, 1 + (count - 1) / 3 * 2)
-        func difference(_ index: Int) -> Int64 { unsafe source[index] &- source[index &- 1] }
-        let candidates = (difference(places.0), difference(places.1), difference(places.2))
-        var hits = (0, 0, 0)
+        // Boyer and Moore's vote finds it if there is one; whether there is has to be counted.
+        var (candidate, votes, previous) = unsafe (Int64(0), 0, source[0])
         for index in 1..<count {
-            let step = difference(index)
-            hits.0 &+= step == candidates.0 ? 1 : 0
-            hits.1 &+= step == candidates.1 ? 1 : 0
-            hits.2 &+= step == candidates.2 ? 1 : 0
+            let time = unsafe source[index]
+            let difference = time &- previous
+            previous = time
+            if votes == 0 { candidate = difference }
+            votes += difference == candidate ? 1 : -1
         }
-        if hits.0 * 2 >= count - 1 { return candidates.0 }
-        if hits.1 * 2 >= count - 1 { return candidates.1 }
-        if hits.2 * 2 >= count - 1 { return candidates.2 }
+        if votes > 0 {
+            var hits = 0
+            for index in 1..<count where unsafe source[index] &- source[index - 1] == candidate { hits += 1 }
+            if hits * 2 >= count - 1 { return candidate }
+        }
         let average = unsafe (source[count - 1] &- source[0]) / Int64(count - 1)
         let (half, million) = (Int64(500_000), Int64(1_000_000))
         let round = (average &+ half) / million &* million
