@@ -12,8 +12,11 @@ package import GatewayModel
 package struct Normaliser: Sendable {
     // What the short way touches comes first and together: with hundreds of tags a processor's nearest cache holds no
     // more than that.
+    // value = (raw × scale + offset) ÷ divisor
     private let scale: Double
     private let offset: Double
+    /// A power of ten where scale and offset are decimals, else 1: see `Line`.
+    private let divisor: Double
     /// NaN, which equals nothing, without one. With several the way is the long one.
     private let sentinel: Double
     /// Without a range: the infinities.
@@ -47,9 +50,8 @@ package struct Normaliser: Sendable {
     package init(_ plan: NormalisationPlan) {
         settings = Settings(plan)
         kind = plan.kind
-        scale = plan.scale
-        // What is neither scaled nor moved keeps its sign, that of zero too: x + -0.0 is x for every x.
-        offset = plan.scale == 1 && plan.offset == 0 ? -0.0 : plan.offset
+        let line = Line(scale: plan.scale, offset: plan.offset)
+        (scale, offset, divisor) = (line.scale, line.offset, line.divisor)
         sentinel = plan.sentinels.first ?? .nan
         low = plan.range?.lowerBound ?? -.infinity
         high = plan.range?.upperBound ?? .infinity
@@ -81,16 +83,25 @@ package struct Normaliser: Sendable {
         // What another module makes is fetched once for all: its initialisers and constants are calls (measured).
         let empty = Reading(tag: TagID(0), timestamp: timestamp, kind: .none, bits: 0)
         let outside = Quality.uncertainEngineeringUnitsExceeded
-        for index in samples.indices {
-            let sample = samples[index]
-            var reading = empty
-            switch normalisers[Int(sample.position)].shortWay(sample, outside, to: &reading) {
-            case .passed: readings.append(reading)
-            case .withheld: break
-            case .long:
-                let reading = normalisers[Int(sample.position)].longWay(sample, at: timestamp)
-                if let reading { readings.append(reading) }
+        unsafe readings.withUnsafeMutableBufferPointer { buffer, count in
+            precondition(buffer.count - count >= samples.count, "BUG: no room for the readings of a row")
+            guard var place = unsafe buffer.baseAddress.map({ unsafe $0 + count }) else { return }
+            let start = unsafe place
+            for index in samples.indices {
+                let sample = samples[index]
+                let position = Int(sample.position)
+                // Written where it is to stay; what is withheld is written over by the next.
+                unsafe place.initialize(to: empty)
+                switch unsafe normalisers[position].shortWay(sample, outside, to: &place.pointee) {
+                case .passed: unsafe place += 1
+                case .withheld: break
+                case .long:
+                    guard let reading = normalisers[position].longWay(sample, at: timestamp) else { continue }
+                    unsafe place.initialize(to: reading)
+                    unsafe place += 1
+                }
             }
+            unsafe count += place - start
         }
     }
 
@@ -107,7 +118,8 @@ package struct Normaliser: Sendable {
         case .unsigned: raw = Double(sample.bits)
         default: raw = Double(Int64(bitPattern: sample.bits))
         }
-        let number = raw * scale + offset
+        var number = raw * scale + offset
+        if divisor != 1 { number /= divisor }
         // NaN is what many devices send for "not available", infinity for a division by zero in theirs. And a time that
         // isn't new needs thought.
         guard raw != sentinel, number.isFinite, time > newest else { return .long }
@@ -193,7 +205,7 @@ package struct Normaliser: Sendable {
 
     private mutating func real(_ raw: Double, _ tag: TagID, _ timestamp: Timestamp) -> Reading? {
         if !counter.isEmpty { return increment(to: raw, exponent: 0, tag, timestamp) }
-        let number = (plan.encoding == .plain ? raw : plan.encoding.value(of: raw)) * scale + offset
+        let number = value(of: plan.encoding == .plain ? raw : plan.encoding.value(of: raw))
         guard number.isFinite else { return unreadable(.badSensorFailure, tag: tag, at: timestamp) }
         return pass(number, bits: number.bitPattern, quality(of: number), tag, timestamp)
     }
@@ -208,7 +220,7 @@ package struct Normaliser: Sendable {
         case .unknown: return unreadable(.badDataLost, tag: tag, at: timestamp)
         case .first: return unreadable(.badWaitingForInitialData, tag: tag, at: timestamp)
         }
-        let number = counted.scaled(byPowerOfTen: exponent) * scale
+        let number = counted.scaled(byPowerOfTen: exponent) * scale / divisor
         guard number.isFinite else { return unreadable(.badSensorFailure, tag: tag, at: timestamp) }
         return pass(
             number, bits: number.bitPattern, isAll ? quality(of: number) : .uncertainDataSubNormal, tag, timestamp)
@@ -254,7 +266,7 @@ package struct Normaliser: Sendable {
 
     /// The raw value as the tag's integer; nil when it has a fraction or doesn't fit into 64 bits with a sign.
     private func integer(_ raw: RawValue) -> Int64? {
-        if scale == 1 && offset == 0 {
+        if plan.scale == 1 && plan.offset == 0 {
             switch raw {
             case .integer(let integer): return integer
             case .unsigned(let unsigned): return Int64(exactly: unsigned)
@@ -262,7 +274,38 @@ package struct Normaliser: Sendable {
             case .real(let real): return Int64(exactly: real)
             }
         }
-        return Int64(exactly: (raw.number * scale + offset).rounded())
+        return Int64(exactly: value(of: raw.number).rounded())
+    }
+
+    private func value(of raw: Double) -> Double { (raw * scale + offset) / divisor }
+}
+
+/// Scale and offset, so that what is decimal in the profile stays decimal: value = (raw × scale + offset) ÷ divisor.
+///
+/// 3 × 0.1 is 0.30000000000000004 on every computer, and 3 ÷ 10 is 0.3: a whole number of tenths is found exactly, and its
+/// one division gives the nearest number that there is to the decimal. So the display of the device, the payload and the
+/// rule say the same digits; and whole numbers of tenths pack into two bytes where 17 digits take eight.
+struct Line {
+    private(set) var scale: Double
+    private(set) var offset: Double
+    private(set) var divisor = 1.0
+
+    init(scale: Double, offset: Double) {
+        self.scale = scale
+        // What is neither scaled nor moved keeps its sign, that of zero too: x + -0.0 is x for every x.
+        self.offset = scale == 1 && offset == 0 ? -0.0 : offset
+        // Whole numbers, halves, eighths: exact as they are.
+        guard (scale * 0x1p20).rounded() != scale * 0x1p20 || (offset * 0x1p20).rounded() != offset * 0x1p20 else {
+            return
+        }
+        for power in [10, 100, 1000, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9] {
+            // Up to 2^31: times a register of 16 bits it stays far from where doubles skip whole numbers.
+            guard (scale.magnitude * power).rounded() <= 0x1p31 else { return }
+            let (whole, moved) = ((scale * power).rounded(), (offset * power).rounded())
+            guard whole / power == scale, moved / power == offset, moved.magnitude < 0x1p52 else { continue }
+            (self.scale, self.offset, divisor) = (whole, moved, power)
+            return
+        }
     }
 }
 

@@ -59,6 +59,25 @@ struct NormaliserTests {
         #expect(reading == Reading(unreadable: tag, timestamp: at(1), quality: quality))
     }
 
+    @Test(
+        "What is decimal in the profile is decimal in the value, to the last digit",
+        arguments: [
+            (0.1, 0.0, 3, "0.3"), (0.1, 0, 1_234_567, "123456.7"), (0.01, 0, -1999, "-19.99"), (0.05, 0, 3, "0.15"),
+            (0.1, -273.15, 2984, "25.25"), (0.001, 0, 4_294_967_295, "4294967.295"), (0.2, 0.1, 7, "1.5"),
+            (10, 0, 7, "70.0"), (0.5, 0, 7, "3.5"), (1e-9, 0, 1, "1e-09"), (1, 0.1, 2, "2.1"), (-0.1, 0, 3, "-0.3"),
+        ] as [(Double, Double, Int64, String)])
+    func decimals(scale: Double, offset: Double, raw: Int64, spelled: String) {
+        var normaliser = Normaliser(NormalisationPlan(scale: scale, offset: offset))
+        let reading = normaliser.reading(.integer(raw), tag: tag, at: at(1))
+        #expect(reading?.number.map { "\($0)" } == spelled)
+    }
+
+    @Test("A scale that is no decimal is applied as it is", arguments: [1.0 / 3, 0.006103515625, 1.0 / 7, 2.5e-11, 1e300])
+    func otherScales(scale: Double) {
+        var normaliser = Normaliser(NormalisationPlan(scale: scale, offset: 1.0 / 3))
+        #expect(normaliser.reading(.integer(77), tag: tag, at: at(1))?.number == 77 * scale + 1.0 / 3)
+    }
+
     @Test("A change within the deadband is passed on only when the last reading has aged")
     func deadband() {
         var normaliser = Normaliser(NormalisationPlan(deadband: 0.5, maxAge: .seconds(60)))

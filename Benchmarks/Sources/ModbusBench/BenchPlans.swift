@@ -12,7 +12,7 @@ enum BenchPlan {
         ModbusTagPlan(
             tag: TagID(index), name: "tag_\(index)", at: RegisterAddress(.holdingRegister, UInt16(address)), type: .u16,
             normalisation: NormalisationPlan(
-                kind: .real, scale: 0.5, range: isChecked ? 0...32_767 : nil, sentinels: isChecked ? [65_535] : []))
+                kind: .real, scale: 0.1, range: isChecked ? 0...32_767 : nil, sentinels: isChecked ? [65_535] : []))
     }
 
     /// A channel with one device that reads `addresses`.
@@ -50,7 +50,7 @@ final class ReadingCount: Sendable {
             for reading in batch.readings {
                 if !reading.quality.isGood {
                     bad += 1
-                } else if reading.number == Double(addresses[Int(reading.tag.index)] & 0xFFFF) * 0.5 {
+                } else if reading.number == Double(addresses[Int(reading.tag.index)] & 0xFFFF) / 10 {
                     good += 1
                 } else {
                     wrong += 1

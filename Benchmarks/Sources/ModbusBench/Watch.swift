@@ -21,7 +21,7 @@ func watch(_ text: String, seconds: Int, periodMilliseconds: Int) {
     let channel = ModbusChannel(plan: plan, logger: BenchPlan.quiet) { batches in
         while let batch = batches.popLast() {
             for reading in batch.readings {
-                let value = reading.number.map { "\(Int($0 * 2))" } ?? "-"
+                let value = reading.number.map { "\(Int(($0 * 10).rounded()))" } ?? "-"
                 print(reading.timestamp.nanoseconds, reading.tag.index, value, reading.quality.name)
             }
         }
