@@ -83,25 +83,16 @@ package struct Normaliser: Sendable {
         // What another module makes is fetched once for all: its initialisers and constants are calls (measured).
         let empty = Reading(tag: TagID(0), timestamp: timestamp, kind: .none, bits: 0)
         let outside = Quality.uncertainEngineeringUnitsExceeded
-        unsafe readings.withUnsafeMutableBufferPointer { buffer, count in
-            precondition(buffer.count - count >= samples.count, "BUG: no room for the readings of a row")
-            guard var place = unsafe buffer.baseAddress.map({ unsafe $0 + count }) else { return }
-            let start = unsafe place
-            for index in samples.indices {
-                let sample = samples[index]
-                let position = Int(sample.position)
-                // Written where it is to stay; what is withheld is written over by the next.
-                unsafe place.initialize(to: empty)
-                switch unsafe normalisers[position].shortWay(sample, outside, to: &place.pointee) {
-                case .passed: unsafe place += 1
-                case .withheld: break
-                case .long:
-                    guard let reading = normalisers[position].longWay(sample, at: timestamp) else { continue }
-                    unsafe place.initialize(to: reading)
-                    unsafe place += 1
-                }
+        for index in samples.indices {
+            let sample = samples[index]
+            var reading = empty
+            switch normalisers[Int(sample.position)].shortWay(sample, outside, to: &reading) {
+            case .passed: readings.append(reading)
+            case .withheld: break
+            case .long:
+                let reading = normalisers[Int(sample.position)].longWay(sample, at: timestamp)
+                if let reading { readings.append(reading) }
             }
-            unsafe count += place - start
         }
     }
 

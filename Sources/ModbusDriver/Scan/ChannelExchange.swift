@@ -131,7 +131,9 @@ extension ChannelScanner {
             } else {
                 let roundTrip = received.duration(since: sent)
                 // The device took the values between request and answer: the middle is off by half of that at most.
-                let timestamp = clock.wall().advanced(by: .zero - received.duration(since: previous) / 2)
+                // Whole numbers: dividing a duration takes 128 bits and some calls.
+                var timestamp = clock.wall()
+                timestamp.nanoseconds &-= (received.nanoseconds &- previous.nanoseconds) / 2
                 let held = connection.buffer
                 let data = unsafe held.span.bytes.extracting(unchecked: answer.data)
                 scans[index].add(request, data: data, at: timestamp, to: &batches[index])
