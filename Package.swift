@@ -31,6 +31,7 @@ let package = Package(
         .executable(name: "lineside", targets: ["lineside"]),
         // What issue bars are measured with; installed nowhere.
         .executable(name: "modbus-bench", targets: ["ModbusBench"]),
+        .executable(name: "history-bench", targets: ["HistoryBench"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -46,6 +47,7 @@ let package = Package(
         ours("GatewayModel"),
         .target(name: "CPlatform"),
         ours("GatewayPlatform", ["GatewayModel", "CPlatform"]),
+        ours("Series", ["GatewayModel"]),
         .systemLibrary(name: "CModbus", pkgConfig: "libmodbus", providers: [.apt(["libmodbus-dev"])]),
         .systemLibrary(name: "CMosquitto", pkgConfig: "libmosquitto", providers: [.apt(["libmosquitto-dev"])]),
 
@@ -119,9 +121,15 @@ let package = Package(
             name: "ModbusBench",
             dependencies: [
                 "GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "CFloor", "TestSupport",
-                "FieldAdversary", logging,
+                "FieldAdversary", "BenchReport", logging,
             ],
             path: "Benchmarks/Sources/ModbusBench", swiftSettings: strict),
+        .target(name: "BenchReport", path: "Benchmarks/Sources/BenchReport", swiftSettings: strict),
+        .target(name: "CHistoryFloor", path: "Benchmarks/Sources/CHistoryFloor"),
+        .executableTarget(
+            name: "HistoryBench",
+            dependencies: ["GatewayModel", "Series", "History", "TestSupport", "BenchReport", "CHistoryFloor"],
+            path: "Benchmarks/Sources/HistoryBench", swiftSettings: strict),
 
         // Brokers, programs and clocks that several test targets need.
         .target(
@@ -153,6 +161,7 @@ let package = Package(
                 "TestSupport", logging,
             ]),
         tests("JournalTests", ["GatewayModel", "GatewayPlatform", "Journal", "Simulation", "TestSupport", logging]),
+        tests("SeriesTests", ["GatewayModel", "Series", "TestSupport"]),
         tests("HistoryTests", ["GatewayModel", "History"]),
         tests("RulesTests", ["GatewayModel", "Rules"]),
         tests(

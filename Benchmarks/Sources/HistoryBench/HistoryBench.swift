@@ -1,0 +1,33 @@
+// The bars of the history as commands: each prints what was asked, what was measured, and the verdict.
+
+internal import BenchReport
+internal import CHistoryFloor
+internal import Glibc
+
+@main
+enum HistoryBench {
+    static let usage = """
+        history-bench all [FOLDER…]      every figure; FOLDERs hold series as CSV files (timestamp,value,…)
+        history-bench codec [FOLDER…]    bytes and time of a reading in a block, beside Gorilla and zstd
+        history-bench once encode|decode ROUNDS   1,000 blocks of 112, that many times, and nothing else (for profilers)
+        """
+
+    static func main() {
+        chistoryfloor_show_lines()
+        let arguments = Array(CommandLine.arguments.dropFirst())
+        let folders = Array(arguments.dropFirst())
+        var report = Report()
+        switch arguments.first {
+        case "all": codecBench(folders, &report)
+        case "codec": codecBench(folders, &report)
+        case "once" where arguments.count == 3:
+            once(arguments[1], rounds: Int(arguments[2]) ?? 1)
+            return
+        default:
+            print(usage)
+            return
+        }
+        report.show()
+        exit(report.isMet ? 0 : 1)
+    }
+}
