@@ -22,19 +22,20 @@ import Testing
     @Test(
         "A step is told from a clock that is slewed",
         arguments: [
-            (passed: 1.0, wall: 1.0, steps: false), (1, 1.34, false), (1, 1.36, true), (1, 0.66, false),
-            (1, 0.64, true),
-            (60, 65, false), (60, 67, true), (60, 54, false), (60, 53, true), (0, 0.2, false), (0, -0.3, true),
+            (passed: 1000, wall: 1000, steps: false), (1000, 1340, false), (1000, 1360, true), (1000, 660, false),
+            (1000, 640, true), (60000, 65000, false), (60000, 67000, true), (60000, 54000, false), (60000, 53000, true),
+            (0, 200, false), (0, -300, true),
         ])
-    func slew(passed: Double, wall: Double, steps: Bool) {
+    func slew(passed: Int, wall: Int, steps: Bool) {
         var watch = Self.watch(at: Self.now)
         let seen = watch.observe(
-            wall: Self.now.advanced(by: .seconds(wall)), monotonic: Self.start.advanced(by: .seconds(passed)), next: 105
+            wall: Self.now.advanced(by: .milliseconds(wall)), monotonic: Self.start.advanced(by: .milliseconds(passed)),
+            next: 105
         )
         #expect((seen != nil) == steps)
         guard let seen else { return }
         #expect(seen.cause == .step && seen.isSet && seen.records.isEmpty)
-        #expect(seen.offset == .seconds(wall) - .seconds(passed))
+        #expect(seen.offset == .milliseconds(wall - passed))
     }
 
     @Test("Hours of slewing add up to no step, and each step is told once")
