@@ -18,9 +18,13 @@ package final class Journal: Sendable {
     let plan: JournalPlan
     let bounds: JournalBounds
     let clock: any GatewayClock
+    private let logger: Logger
     let memory: SharedMemory
     let dictionaries: Dictionaries
     let reader: SegmentReader
+    /// For queries, so that they take nothing from the sinks' places in the log.
+    let rangeReader: SegmentReader
+    let disk: any Disk
     let readFailures = Mutex<[UInt64: Int]>([:])
     private let writer: Mutex<LogWriter>
     private let bells = Mutex<[WakeUp]>([])
@@ -29,6 +33,7 @@ package final class Journal: Sendable {
     private let work = WakeUp()
     private let room = WakeUp()
     private let thread = Mutex<DedicatedThread?>(nil)
+    private let keeper = Mutex<(thread: DedicatedThread, stop: StopSignal)?>(nil)
     private let isStopping = Atomic(false)
     /// For a minute after the clock was set there may be batches that were read before.
     private let mayBeLate = Atomic(false)
@@ -89,6 +94,9 @@ package final class Journal: Sendable {
         stream = Self.spelled(log.stream)
         dictionaries = Dictionaries(dictionary)
         reader = SegmentReader(disk: disk, dictionaries: dictionaries)
+        rangeReader = SegmentReader(disk: disk, dictionaries: dictionaries)
+        self.disk = disk
+        self.logger = logger
         self.plan = plan
         self.bounds = bounds
         self.clock = clock
@@ -136,6 +144,8 @@ package final class Journal: Sendable {
                     batch, rows: part.rows, text: part.text, dictionary: dictionary,
                     sequence: first + UInt64(part.rows.lowerBound), to: &bytes)
             }
+        } note: {
+            $0.add(batch, from: $1, isClockSet: $2)
         }
     }
 
@@ -145,6 +155,8 @@ package final class Journal: Sendable {
         let number = admit(count: 1, bytes: FrameHeader.byteCount + 8 * FormatBounds.alarmTextBytes) {
             bytes, _, first in
             AlarmFrame.append(transition, sequence: first, isRestated: false, to: &bytes)
+        } note: {
+            $0.add(transition, at: $1, isClockSet: $2)
         }
         memory.withLock { memory in
             var transition = transition
@@ -155,7 +167,8 @@ package final class Journal: Sendable {
     }
 
     private func admit(
-        count: Int, bytes: Int, encode: (inout [UInt8], _ dictionary: UInt64, _ first: UInt64) -> Void
+        count: Int, bytes: Int, encode: (inout [UInt8], _ dictionary: UInt64, _ first: UInt64) -> Void,
+        note: (inout PendingSpans, _ first: UInt64, _ isClockSet: Bool) -> Void
     ) -> SequenceNumber {
         while true {
             let (now, wall) = (clock.monotonic(), clock.wall())
@@ -165,6 +178,7 @@ package final class Journal: Sendable {
                 let admission = memory.admit(count: count, bytes: bytes, now: now, wall: wall) { bytes, first in
                     encode(&bytes, generation, first)
                 }
+                if case .stored(let first, _) = admission { note(&memory.spans, first, memory.watch.isSet) }
                 return (admission, memory.next, step)
             }
             if let step { noteClock(step) }
@@ -207,7 +221,10 @@ package final class Journal: Sendable {
     /// Takes the table of a reload: appends that follow are read with it.
     package func adopt(_ tags: TagTable) {
         let dictionary = dictionaries.adopt(JournalDictionary(tags))
-        memory.withLock { $0.dictionary = dictionary }
+        memory.withLock { memory in
+            memory.dictionary = dictionary
+            memory.spans.adopt(dictionary.table)
+        }
     }
 
     /// What sinks are promised from now on, by name; after a reload.
@@ -274,7 +291,21 @@ package final class Journal: Sendable {
                 }
             }
         }
+        keeper.withLock { keeper in
+            guard keeper == nil else { return }
+            let stop = StopSignal()
+            keeper = (DedicatedThread(name: "journal-keeper") { [self] in keepSegments(until: stop) }, stop)
+        }
     }
+
+    private func keepSegments(until stop: StopSignal) {
+        let system = SystemClock()
+        var keeper = segmentKeeper()
+        while !stop.wait(until: system.monotonic().advanced(by: keeper.step(system))) {}
+    }
+
+    /// What the second thread goes about with; tests step it by themselves.
+    func segmentKeeper() -> LogKeeper { LogKeeper(self, disk: disk, logger: logger, now: clock.monotonic()) }
 
     /// From now on `append` doesn't wait for a sink any more: who stops must come to an end. What the ring has no room
     /// for is written all the same, into a slot beyond the plan.
@@ -293,6 +324,10 @@ package final class Journal: Sendable {
         isStopping.store(true, ordering: .releasing)
         work.ring()
         thread.withLock { $0 }?.join()
+        if let keeper = keeper.withLock({ $0 }) {
+            keeper.stop.raise()
+            keeper.thread.join()
+        }
         writer.withLock { $0.stop(now: clock.monotonic()) }
         announceCommit()
         room.ring()

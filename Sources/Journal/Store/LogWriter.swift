@@ -148,9 +148,17 @@ struct LogWriter {
                     continue
                 }
                 let frames = Array(pending.bytes[start..<part.end])
-                try segment?.write(frames, records: part.next - written)
+                let range = written..<part.next
+                let (span, count) = memory.withLock {
+                    ($0.spans.span(of: range), $0.records(from: written, to: part.next))
+                }
+                try segment?.write(frames, range: range, records: count, span: span)
                 standing.follow(frames)
-                memory.withLock { $0.statistics.bytes += UInt64(frames.count) }
+                let (number, summary) = (segment?.info.number ?? 0, segment?.summary)
+                memory.withLock { memory in
+                    memory.statistics.bytes += UInt64(frames.count)
+                    memory.summaries[number] = summary
+                }
                 written = part.next
                 start = part.end
             }
@@ -288,6 +296,7 @@ struct LogWriter {
         let info = opened.info
         memory.withLock { memory in
             memory.segments.append(info)
+            memory.summaries[info.number] = SegmentSummary()
             memory.reservation = wanted
             memory.waitsFor = nil
         }

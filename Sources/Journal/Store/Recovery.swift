@@ -176,7 +176,10 @@ private struct Replay {
         // A segment that failed may hold frames that were written again in the next one.
         if header.holdsRecords && header.sequence >= end { return }
         // Less than a sector is what a sync leaves free.
-        if total - skipped >= Int(OpenSegment.sectorBytes) { damagedBytes += total - skipped }
+        // Before the seal, which stands at the end, there may be any number of bytes.
+        if total - skipped >= Int(OpenSegment.sectorBytes), header.type != FrameType.seal {
+            damagedBytes += total - skipped
+        }
         skipped = total
         if header.holdsRecords {
             if header.sequence > next { lost += header.sequence - next }
