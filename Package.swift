@@ -45,9 +45,10 @@ let package = Package(
     targets: [
         // Foundations: the words, and what we need of Linux and of the C libraries.
         ours("GatewayModel"),
+        // How readings are packed, in the log and in RAM.
+        ours("Series", ["GatewayModel"]),
         .target(name: "CPlatform"),
         ours("GatewayPlatform", ["GatewayModel", "CPlatform"]),
-        ours("Series", ["GatewayModel"]),
         .systemLibrary(name: "CModbus", pkgConfig: "libmodbus", providers: [.apt(["libmodbus-dev"])]),
         .systemLibrary(name: "CMosquitto", pkgConfig: "libmosquitto", providers: [.apt(["libmosquitto-dev"])]),
 
@@ -62,8 +63,8 @@ let package = Package(
             "Writes", ["GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "MQTTLink", logging, crypto]),
 
         // Middle: kept, remembered, judged.
-        ours("Journal", ["GatewayModel", "GatewayPlatform", logging]),
-        ours("History", ["GatewayModel"]),
+        ours("Journal", ["GatewayModel", "Series", "GatewayPlatform", logging]),
+        ours("History", ["GatewayModel", "Series"]),
         ours("Rules", ["GatewayModel"]),
 
         // Upstream, and the people who look in.
@@ -144,6 +145,7 @@ let package = Package(
             path: "Tests/FieldAdversary", swiftSettings: strict),
         tests("GatewayModelTests", ["GatewayModel"]),
         tests("GatewayPlatformTests", ["GatewayModel", "GatewayPlatform", "TestSupport"]),
+        tests("SeriesTests", ["GatewayModel", "Series", "TestSupport"]),
         tests("AcquisitionTests", ["GatewayModel", "Acquisition", "TestSupport"]),
         tests(
             "ModbusDriverTests",
@@ -161,8 +163,7 @@ let package = Package(
                 "TestSupport", logging,
             ]),
         tests("JournalTests", ["GatewayModel", "GatewayPlatform", "Journal", "Simulation", "TestSupport", logging]),
-        tests("SeriesTests", ["GatewayModel", "Series", "TestSupport"]),
-        tests("HistoryTests", ["GatewayModel", "History"]),
+        tests("HistoryTests", ["GatewayModel", "History", "TestSupport"]),
         tests("RulesTests", ["GatewayModel", "Rules"]),
         tests(
             "UpstreamTests",
@@ -195,7 +196,8 @@ if Context.environment["LINESIDE_FUZZ"] != nil {
         .executableTarget(
             name: "LinesideFuzz",
             dependencies: [
-                "GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "MQTTDriver", "GatewayConfiguration",
+                "GatewayModel", "GatewayPlatform", "Series", "Acquisition", "ModbusDriver", "MQTTDriver",
+                "GatewayConfiguration",
             ],
             path: "Tests/Fuzz", swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]))
 }

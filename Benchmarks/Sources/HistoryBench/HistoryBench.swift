@@ -9,6 +9,7 @@ enum HistoryBench {
     static let usage = """
         history-bench all [FOLDER…]      every figure; FOLDERs hold series as CSV files (timestamp,value,…)
         history-bench codec [FOLDER…]    bytes and time of a reading in a block, beside Gorilla and zstd
+        history-bench ram                what RAM costs: to append, in bytes, and to look back
         history-bench once encode|decode ROUNDS   1,000 blocks of 112, that many times, and nothing else (for profilers)
         """
 
@@ -18,7 +19,10 @@ enum HistoryBench {
         let folders = Array(arguments.dropFirst())
         var report = Report()
         switch arguments.first {
-        case "all": codecBench(folders, &report)
+        case "all":
+            codecBench(folders, &report)
+            ramBench(&report)
+        case "ram": ramBench(&report)
         case "codec": codecBench(folders, &report)
         case "once" where arguments.count == 3:
             once(arguments[1], rounds: Int(arguments[2]) ?? 1)

@@ -138,6 +138,8 @@ package struct BlockTimes: Sendable, BitwiseCopyable {
 
     /// True when the times are a grid, which takes no bytes worth sharing.
     package var isGrid: Bool { column.flags & BlockFormat.TimeFlag.grid != 0 }
+    /// True when no reading is older than the one before it.
+    package var isOrdered: Bool { column.flags & BlockFormat.TimeFlag.unordered == 0 }
 }
 
 /// What is worth remembering of a tag's last block: its decimal places. Changes no block's meaning, only its making.

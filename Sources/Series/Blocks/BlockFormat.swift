@@ -7,6 +7,8 @@ package enum BlockFormat {
     static let version: UInt8 = 0xB1
     /// Readings of one block: more would make a reader that wants one of them decode too much.
     package static let mostReadings = 4096
+    /// Where a block keeps the count of its readings, u16.
+    package static let countOffset = 2
     /// Decimal places that are tried. 10^14 is the last with which numbers of two digits stay below 2^51.
     static let mostDecimals = 14
     /// Different states that a block keeps a table of.
@@ -154,7 +156,7 @@ package struct BlockHeader: Sendable {
     private mutating func readTimes(_ cursor: inout BlockCursor) {
         unit = Int64(bitPattern: BlockFormat.powerOfTen(Int(timeFlags & 15)))
         isOrdered = timeFlags & BlockFormat.TimeFlag.unordered == 0
-        step = cursor.signed() &* unit
+        if !timesAreElsewhere { step = cursor.signed() &* unit }
         earliest = Timestamp(nanoseconds: first)
         guard !isOrdered || timeFlags & BlockFormat.TimeFlag.grid == 0 else {
             latest = Timestamp(nanoseconds: first &+ step &* Int64(count &- 1))

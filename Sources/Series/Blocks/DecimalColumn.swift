@@ -10,9 +10,6 @@ enum DecimalColumn {
         var exceptionCount: Int
     }
 
-    /// Adding and subtracting 1.5 × 2^52 rounds to a whole number, without a call and without a trap; up to 2^51.
-    private static let rounder = 6_755_399_441_055_744.0
-    private static let most = 2_251_799_813_685_248.0
     private static let samples = 8
 
     /// The scale of the tag's last block fits most of the time: then no other is tried, unless all integers end in 0.
@@ -76,11 +73,12 @@ enum DecimalColumn {
     ) -> (integer: Int64, isExact: Bool) {
         let value = Double(bitPattern: bits)
         let scaled = value * power
-        let shifted = scaled + rounder
-        let whole = shifted - rounder
+        // As `DecimalScale` rounds, which knows one of the two ways only.
+        let shifted = scaled + DecimalScale.rounder
+        let whole = shifted - DecimalScale.rounder
         let back = isMultiplied ? whole * inverse : whole / power
-        let integer = Int64(bitPattern: shifted.bitPattern &- rounder.bitPattern)
-        return (integer, back.bitPattern == bits && abs(scaled) < most)
+        let integer = Int64(bitPattern: shifted.bitPattern &- DecimalScale.rounder.bitPattern)
+        return (integer, back.bitPattern == bits && scaled.magnitude < DecimalScale.limit)
     }
 
     /// A look at few values first: most scales fail there. One of them may be an exception.

@@ -10,7 +10,9 @@ struct TimeColumn: Sendable, BitwiseCopyable {
     var after = UInt64(0)
 
     func putHead(at place: inout UnsafeMutableRawPointer) {
-        unsafe BitPacking.putVarint(BitPacking.zigzag(step / Int64(bitPattern: unit)), at: &place)
+        if flags & BlockFormat.TimeFlag.elsewhere == 0 {
+            unsafe BitPacking.putVarint(BitPacking.zigzag(step / Int64(bitPattern: unit)), at: &place)
+        }
         let isUnordered = flags & BlockFormat.TimeFlag.unordered != 0
         if isUnordered { unsafe BitPacking.putVarint(before, at: &place) }
         if isUnordered || flags & BlockFormat.TimeFlag.grid == 0 { unsafe BitPacking.putVarint(after, at: &place) }
