@@ -44,6 +44,8 @@ let package = Package(
     targets: [
         // Foundations: the words, and what we need of Linux and of the C libraries.
         ours("GatewayModel"),
+        // How readings are packed, in the log and in RAM.
+        ours("Series", ["GatewayModel"]),
         .target(name: "CPlatform"),
         ours("GatewayPlatform", ["GatewayModel", "CPlatform"]),
         .systemLibrary(name: "CModbus", pkgConfig: "libmodbus", providers: [.apt(["libmodbus-dev"])]),
@@ -136,6 +138,7 @@ let package = Package(
             path: "Tests/FieldAdversary", swiftSettings: strict),
         tests("GatewayModelTests", ["GatewayModel"]),
         tests("GatewayPlatformTests", ["GatewayModel", "GatewayPlatform", "TestSupport"]),
+        tests("SeriesTests", ["GatewayModel", "Series"]),
         tests("AcquisitionTests", ["GatewayModel", "Acquisition"]),
         tests(
             "ModbusDriverTests",
