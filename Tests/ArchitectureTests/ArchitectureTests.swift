@@ -19,7 +19,7 @@ struct ArchitectureTests {
             ["GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "MQTTLink", "Logging", "Crypto"]
         ),
         ("Journal", ["GatewayModel", "GatewayPlatform", "Logging"]),
-        ("History", ["GatewayModel"]),
+        ("History", ["GatewayModel", "Series"]),
         ("Rules", ["GatewayModel"]),
         ("Upstream", ["GatewayModel", "GatewayPlatform", "Journal", "MQTTLink", "Logging"]),
         (
