@@ -73,6 +73,7 @@ package final class GatewayRuntime: Sendable {
 
     package func stop() {
         logger.info("stopping: field first, journal last")
+        journal.prepareToStop()
         writes.stop()
         field.stop()
         pipeline.stop()
@@ -89,11 +90,13 @@ package final class GatewayRuntime: Sendable {
     /// said.
     package func reload(_ new: GatewayPlan) {
         let old = plan
-        if new.store != old.store || new.memoryBytes != old.memoryBytes || new.http != old.http {
+        var store = old.store
+        store.whenFull = new.store.whenFull
+        if new.store != store || new.memoryBytes != old.memoryBytes || new.http != old.http {
             logger.warning("changes of store and http take effect at the next restart")
         }
         var applied = new
-        applied.store = old.store
+        applied.store = store
         applied.memoryBytes = old.memoryBytes
         applied.http = old.http
         let final = applied
@@ -103,6 +106,7 @@ package final class GatewayRuntime: Sendable {
         }
         writes.apply(final)
         applySinks(final.sinks)
+        journal.adopt(whenFull: final.store.whenFull)
         state.withLock {
             $0.plan = final
             $0.lastReloadSucceeded = true
@@ -141,18 +145,19 @@ package final class GatewayRuntime: Sendable {
             return try POSIXDisk(path: plan.directory)
         } catch {
             logger.error("the store's folder cannot be used: \(error)")
-            return MissingDisk(error: error)
+            return LateDisk(path: plan.directory)
         }
     }
 }
 
-/// The disk of a store whose folder could not be made: every call fails with the first reason.
-private struct MissingDisk: Disk {
-    let error: DiskError
-    func list() throws(DiskError) -> [String] { throw error }
-    func open(_ name: String, create: Bool) throws(DiskError) -> POSIXFile { throw error }
-    func rename(_ name: String, to newName: String) throws(DiskError) { throw error }
-    func remove(_ name: String) throws(DiskError) { throw error }
-    func syncDirectory() throws(DiskError) { throw error }
-    func freeBytes() throws(DiskError) -> Int64 { throw error }
+/// The disk of a store whose folder could not be made at the start: each call tries again.
+private struct LateDisk: Disk {
+    let path: String
+    private func disk() throws(DiskError) -> POSIXDisk { try POSIXDisk(path: path) }
+    func list() throws(DiskError) -> [String] { try disk().list() }
+    func open(_ name: String, create: Bool) throws(DiskError) -> POSIXFile { try disk().open(name, create: create) }
+    func rename(_ name: String, to newName: String) throws(DiskError) { try disk().rename(name, to: newName) }
+    func remove(_ name: String) throws(DiskError) { try disk().remove(name) }
+    func syncDirectory() throws(DiskError) { try disk().syncDirectory() }
+    func freeBytes() throws(DiskError) -> Int64 { try disk().freeBytes() }
 }

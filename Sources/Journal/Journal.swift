@@ -18,22 +18,32 @@ package final class Journal: Sendable {
     let plan: JournalPlan
     let bounds: JournalBounds
     let clock: any GatewayClock
+    private let logger: Logger
     let memory: SharedMemory
     let dictionaries: Dictionaries
     let reader: SegmentReader
+    /// For queries, so that they take nothing from the sinks' places in the log.
+    let rangeReader: SegmentReader
+    let disk: any Disk
     let readFailures = Mutex<[UInt64: Int]>([:])
     private let writer: Mutex<LogWriter>
     private let bells = Mutex<[WakeUp]>([])
+    private let commitBells = Mutex<[WakeUp]>([])
     /// Wakes the journal's thread, and the pipeline when it waits for room.
     private let work = WakeUp()
     private let room = WakeUp()
     private let thread = Mutex<DedicatedThread?>(nil)
+    private let keeper = Mutex<(thread: DedicatedThread, stop: StopSignal)?>(nil)
     private let isStopping = Atomic(false)
+    /// For a minute after the clock was set there may be batches that were read before.
+    private let mayBeLate = Atomic(false)
 
     /// Recovers what the disk holds and begins a segment, before it returns.
+    /// - Parameter isReadOnly: nothing is written and nothing taken in; for those who look into a store, also beside a
+    ///   gateway that writes it.
     package init(
         plan: JournalPlan, disk: any Disk, clock: any GatewayClock, tags: TagTable, logger: Logger,
-        bounds: JournalBounds = JournalBounds()
+        bounds: JournalBounds = JournalBounds(), isReadOnly: Bool = false
     ) {
         let began = clock.monotonic()
         let dictionary = JournalDictionary(tags)
@@ -44,9 +54,15 @@ package final class Journal: Sendable {
         } catch {
             trouble = error
         }
+        let watch = ClockWatch(
+            earliest: bounds.earliestWall, last: log.lastWall, wall: clock.wall(), monotonic: began, next: log.resume)
         var start = LogMemory(
-            bounds: bounds, next: log.resume, durable: log.end, reservation: log.resume, dictionary: dictionary)
+            bounds: bounds, next: log.resume, durable: log.end, reservation: log.resume, dictionary: dictionary,
+            watch: watch)
+        start.clock = log.clock
+        start.greetClock(now: began)
         start.segments = log.segments
+        start.whenFull = Self.promises(plan.whenFull)
         start.cursors = log.cursors
         start.standing = log.standing
         start.statistics.corrupt = log.report.lost
@@ -56,34 +72,53 @@ package final class Journal: Sendable {
         }
         var memory = SharedMemory(start)
         var writer = LogWriter(log, disk: disk, clock: clock, plan: plan, memory: memory, logger: logger)
-        if trouble == nil { writer.beginSegment(now: began) }
-        if trouble != nil || writer.mode != .writing {
+        if isReadOnly {
+            writer.retire()
+            memory.withLock { $0.isStopped = true }
+            log.report.trouble = trouble.map { "\($0)" }
+        } else if trouble == nil {
+            writer.beginSegment(now: began)
+        }
+        if !isReadOnly, trouble != nil || writer.mode != .writing {
             // Nothing durable says that numbers are given out, so they are given out under another name.
             log.report.trouble =
                 trouble.map { "\($0)" }
                 ?? memory.withLock { $0.statistics.ramOnlyTrouble } ?? "no slot can be written"
             log.stream = Self.newStream()
             start = LogMemory(
-                bounds: bounds, next: log.resume, durable: log.resume, reservation: .max, dictionary: dictionary)
+                bounds: bounds, next: log.resume, durable: log.resume, reservation: .max, dictionary: dictionary,
+                watch: watch)
+            start.greetClock(now: began)
             start.standing = log.standing
+            start.whenFull = Self.promises(plan.whenFull)
             start.statistics.isRAMOnly = true
             start.statistics.ramOnlyTrouble = log.report.sentence
             memory = SharedMemory(start)
             writer = LogWriter(log, disk: disk, clock: clock, plan: plan, memory: memory, logger: logger)
-            writer.strand()
+            writer.strand(now: began)
         }
         log.report.took = clock.monotonic().duration(since: began)
         recovery = log.report
         stream = Self.spelled(log.stream)
         dictionaries = Dictionaries(dictionary)
         reader = SegmentReader(disk: disk, dictionaries: dictionaries)
+        rangeReader = SegmentReader(disk: disk, dictionaries: dictionaries)
+        self.disk = disk
+        self.logger = logger
         self.plan = plan
         self.bounds = bounds
         self.clock = clock
         self.memory = memory
         self.writer = Mutex(writer)
         // Until the thread's first round: the watchdog counts from here.
-        memory.withLock { $0.statistics.lastProgress = clock.monotonic() }
+        memory.withLock { memory in
+            memory.statistics.lastProgress = clock.monotonic()
+            if log.report.newerFiles > 0 {
+                memory.statistics.versionTrouble =
+                    "\(log.report.newerFiles) files of the journal were written by a newer version and are left alone: "
+                    + "that version can export them."
+            }
+        }
         logger.log(level: log.report.trouble == nil ? .info : .error, "\(log.report.sentence)")
     }
 
@@ -115,7 +150,8 @@ package final class Journal: Sendable {
         guard !batch.readings.isEmpty else { return SequenceNumber(memory.withLock { $0.next }) }
         let maxBytes = FormatBounds.largestFrame(segmentBytes: plan.segmentBytes) / 2
         let maxText = min(maxBytes / 2, FormatBounds.textPerFrame)
-        let batch = batch.text.count > maxText ? batch.cuttingText(toBytes: maxText) : batch
+        var batch = batch.text.count > maxText ? batch.cuttingText(toBytes: maxText) : batch
+        if mayBeLate.load(ordering: .relaxed) { putRight(&batch) }
         let parts = BatchSplitter.parts(of: batch, maxBytes: maxBytes)
         return admit(count: batch.readings.count, bytes: ReadingRows.byteCount(of: batch)) { bytes, dictionary, first in
             for part in parts {
@@ -123,6 +159,8 @@ package final class Journal: Sendable {
                     batch, rows: part.rows, text: part.text, dictionary: dictionary,
                     sequence: first + UInt64(part.rows.lowerBound), to: &bytes)
             }
+        } note: {
+            $0.add(batch, from: $1, isClockSet: $2)
         }
     }
 
@@ -132,33 +170,60 @@ package final class Journal: Sendable {
         let number = admit(count: 1, bytes: FrameHeader.byteCount + 8 * FormatBounds.alarmTextBytes) {
             bytes, _, first in
             AlarmFrame.append(transition, sequence: first, isRestated: false, to: &bytes)
+        } note: {
+            $0.add(transition, at: $1, isClockSet: $2)
         }
-        memory.withLock { $0.standing[transition.alarm] = transition.state == .active ? transition : nil }
+        memory.withLock { memory in
+            var transition = transition
+            if !memory.watch.isSet { transition.clock = .unset }
+            memory.standing[transition.alarm] = transition.state == .active ? transition : nil
+        }
         return number
     }
 
     private func admit(
-        count: Int, bytes: Int, encode: (inout [UInt8], _ dictionary: UInt64, _ first: UInt64) -> Void
+        count: Int, bytes: Int, encode: (inout [UInt8], _ dictionary: UInt64, _ first: UInt64) -> Void,
+        note: (inout PendingSpans, _ first: UInt64, _ isClockSet: Bool) -> Void
     ) -> SequenceNumber {
         while true {
             let (now, wall) = (clock.monotonic(), clock.wall())
-            let (admission, next) = memory.withLock { memory in
+            let (admission, next, step) = memory.withLock { memory in
+                let step = memory.look(wall: wall, now: now)
                 let generation = memory.dictionary.generation
                 let admission = memory.admit(count: count, bytes: bytes, now: now, wall: wall) { bytes, first in
                     encode(&bytes, generation, first)
                 }
-                return (admission, memory.next)
+                if case .stored(let first, _) = admission { note(&memory.spans, first, memory.watch.isSet) }
+                return (admission, memory.next, step)
             }
+            if let step { noteClock(step) }
             switch admission {
             case .stored(let first, let mustRing):
                 if mustRing { work.ring() }
                 return SequenceNumber(first)
             case .dropped: return SequenceNumber(next)
             case .mustWait:
-                memory.withLock { $0.statistics.waits += 1 }
+                memory.withLock { memory in
+                    memory.statistics.waits += 1
+                    if memory.waitsFor != nil { memory.statistics.lastWait = now }
+                }
                 waitForRoom()
             }
         }
+    }
+
+    private func noteClock(_ step: ClockStep) {
+        if step.cause == .set { mayBeLate.store(true, ordering: .relaxed) }
+        work.ring()
+    }
+
+    /// Moves the times of a batch that was read before the clock was set and comes in after.
+    private func putRight(_ batch: inout ReadingBatch) {
+        let (now, last) = (clock.monotonic(), memory.withLock { $0.clock.steps.last { $0.cause == .set } })
+        guard let last, now.duration(since: last.monotonic) <= ClockLedger.lateness else {
+            return mayBeLate.store(false, ordering: .relaxed)
+        }
+        if batch.isLate(last) { batch.shift(by: last.offset, upTo: last.before) }
     }
 
     private func waitForRoom() {
@@ -171,7 +236,23 @@ package final class Journal: Sendable {
     /// Takes the table of a reload: appends that follow are read with it.
     package func adopt(_ tags: TagTable) {
         let dictionary = dictionaries.adopt(JournalDictionary(tags))
-        memory.withLock { $0.dictionary = dictionary }
+        memory.withLock { memory in
+            memory.dictionary = dictionary
+            memory.spans.adopt(dictionary.table)
+        }
+    }
+
+    /// What sinks are promised from now on, by name; after a reload.
+    package func adopt(whenFull: [String: WhenFull]) {
+        memory.withLock { memory in
+            memory.whenFull = Self.promises(whenFull)
+            memory.mustCommit = true
+        }
+        work.ring()
+    }
+
+    private static func promises(_ whenFull: [String: WhenFull]) -> [String: WhenFull] {
+        Dictionary(whenFull.map { (CursorTable.key($0.key), $0.value) }, uniquingKeysWith: { first, _ in first })
     }
 
     // MARK: Bells
@@ -180,6 +261,30 @@ package final class Journal: Sendable {
     package func announce() { bells.withLock { for bell in $0 { bell.ring() } } }
     package func ringOnAppend(_ bell: WakeUp) { bells.withLock { $0.append(bell) } }
     package func removeBell(_ bell: WakeUp) { bells.withLock { $0.removeAll { $0 === bell } } }
+
+    private func announceCommit() { commitBells.withLock { for bell in $0 { bell.ring() } } }
+
+    /// Records below this number are on the disk: no power cut takes them any more. While there is no disk it stands.
+    package var durable: SequenceNumber { memory.withLock { SequenceNumber($0.durable) } }
+
+    /// Rings after each commit that made more durable. For those who may acknowledge then.
+    package func ringOnCommit(_ bell: WakeUp) { commitBells.withLock { $0.append(bell) } }
+    package func removeCommitBell(_ bell: WakeUp) { commitBells.withLock { $0.removeAll { $0 === bell } } }
+
+    /// Waits until everything below `sequence` is on the disk, or until the time has passed. For a thread that has
+    /// nothing else to do; one with a loop of its own takes `ringOnCommit`.
+    package func waitUntilDurable(_ sequence: SequenceNumber, timeout: Duration) -> Bool {
+        let bell = WakeUp()
+        ringOnCommit(bell)
+        defer { removeCommitBell(bell) }
+        let deadline = clock.monotonic().advanced(by: timeout)
+        while durable < sequence {
+            let left = deadline.duration(since: clock.monotonic())
+            guard left > .zero else { return false }
+            _ = bell.wait(timeout: left)
+        }
+        return true
+    }
 
     /// The alarms that are active at the end of the log, by name.
     package var standingAlarms: [AlarmTransition] {
@@ -201,28 +306,66 @@ package final class Journal: Sendable {
                 }
             }
         }
+        keeper.withLock { keeper in
+            guard keeper == nil else { return }
+            let stop = StopSignal()
+            keeper = (DedicatedThread(name: "journal-keeper") { [self] in keepSegments(until: stop) }, stop)
+        }
+    }
+
+    private func keepSegments(until stop: StopSignal) {
+        let system = SystemClock()
+        var keeper = segmentKeeper()
+        while !stop.wait(until: system.monotonic().advanced(by: keeper.step(system))) {}
+    }
+
+    /// What the second thread goes about with; tests step it by themselves.
+    func segmentKeeper() -> LogKeeper { LogKeeper(self, disk: disk, logger: logger, now: clock.monotonic()) }
+
+    /// From now on `append` doesn't wait for a sink any more: who stops must come to an end. What the ring has no room
+    /// for is written all the same, into a slot beyond the plan.
+    package func prepareToStop() {
+        memory.withLock { memory in
+            (memory.isStopping, memory.waitsFor) = (true, nil)
+            memory.mustCommit = true
+        }
+        work.ring()
+        room.ring()
     }
 
     /// Writes and syncs everything, marks the end as clean and ends the thread. Appends that follow are dropped.
     package func stop() {
+        prepareToStop()
         isStopping.store(true, ordering: .releasing)
         work.ring()
         thread.withLock { $0 }?.join()
+        if let keeper = keeper.withLock({ $0 }) {
+            keeper.stop.raise()
+            keeper.thread.join()
+        }
         writer.withLock { $0.stop(now: clock.monotonic()) }
+        announceCommit()
         room.ring()
     }
 
     /// One step of the thread's loop: writes and syncs what is due.
     /// - Returns: when it wants to be called again, at the latest; a bell may ring earlier.
     package func performDueWork(now: MonotonicTime) -> MonotonicTime {
+        let before = durable
+        if let step = memory.withLock({ $0.look(wall: clock.wall(), now: now) }), step.cause == .set {
+            mayBeLate.store(true, ordering: .relaxed)
+        }
         writer.withLock { $0.work(now: now) }
+        if durable > before { announceCommit() }
         let (next, wasWaiting) = memory.withLock { memory in
             // Once a second, so that the watchdog sees the thread.
             let next = min(
                 memory.nextDue(window: plan.commitWindow) ?? .init(nanoseconds: .max), now.advanced(by: .seconds(1)))
             memory.nextWake = next
-            defer { memory.isAppenderWaiting = false }
-            return (next, memory.isAppenderWaiting)
+            // Who waits for a sink looks again by itself; woken by each round, the two would chase each other.
+            let mustRing = memory.isAppenderWaiting && memory.waitsFor == nil
+            memory.isAppenderWaiting = false
+            return (next, mustRing)
         }
         if wasWaiting { room.ring() }
         return next

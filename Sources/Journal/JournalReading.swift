@@ -10,28 +10,42 @@ extension Journal {
     ///
     /// A batch is cut only when it alone is too much. Numbers without a record are told as gaps.
     package func read(from: SequenceNumber, maxRecords: Int, maxBytes: Int) -> JournalChunk {
+        read(from: from, maxRecords: maxRecords, maxBytes: maxBytes, through: reader)
+    }
+
+    func read(from: SequenceNumber, maxRecords: Int, maxBytes: Int, through reader: SegmentReader) -> JournalChunk {
         while true {
             var chunk = ChunkBuilder(
                 from: from.value, maxRecords: maxRecords, maxBytes: maxBytes, now: clock.wall())
-            guard fill(&chunk) else { continue }
+            guard fill(&chunk, through: reader) else { continue }
             if chunk.corrupt > 0 { memory.withLock { $0.statistics.corrupt += chunk.corrupt } }
             return JournalChunk(
-                records: chunk.records, next: SequenceNumber(chunk.next),
+                records: putRight(chunk.records), next: SequenceNumber(chunk.next),
                 dictionary: chunk.dictionary ?? memory.withLock { $0.dictionary })
         }
     }
 
+    /// Times of a clock that was not set then, as they are known now.
+    private func putRight(_ records: [JournalRecord]) -> [JournalRecord] {
+        guard records.contains(where: \.isClockUnset) else { return records }
+        let ledger = memory.withLock { $0.clock }
+        return records.map(ledger.rebase)
+    }
+
     /// False when a segment was recycled while it was read.
-    private func fill(_ chunk: inout ChunkBuilder) -> Bool {
-        let (oldest, next, tail, segments) = memory.withLock {
-            ($0.oldest, $0.next, $0.tail.first ?? $0.next, $0.segments)
+    private func fill(_ chunk: inout ChunkBuilder, through reader: SegmentReader) -> Bool {
+        let (oldest, next, tail, segments, givenUp) = memory.withLock {
+            ($0.oldest, $0.next, $0.tail.first ?? $0.next, $0.segments, $0.givenUp)
         }
         guard chunk.next < next else { return true }
-        if chunk.next < oldest { chunk.fill(to: oldest, reason: segments.isEmpty ? .diskError : .ringFull) }
+        if chunk.next < oldest {
+            let pieces = segments.isEmpty ? [(chunk.next..<oldest, .diskError)] : givenUp.pieces(chunk.next..<oldest)
+            for (range, reason) in pieces { chunk.fill(to: range.upperBound, reason: reason) }
+        }
         while chunk.next < tail {
             guard let index = segments.lastIndex(where: { $0.first <= chunk.next }) else { break }
             let end = index + 1 < segments.count ? min(segments[index + 1].first, tail) : tail
-            guard read(segments[index], until: end, of: segments, into: &chunk) else { break }
+            guard read(segments[index], until: end, of: segments, into: &chunk, through: reader) else { break }
             let isLive = memory.withLock { ($0.segments.first?.number ?? .max) <= segments[index].number }
             guard isLive else {
                 reader.release(segments[index])
@@ -44,7 +58,8 @@ extension Journal {
 
     /// True when the chunk may go on behind the segment.
     private func read(
-        _ segment: SegmentInfo, until end: UInt64, of segments: [SegmentInfo], into chunk: inout ChunkBuilder
+        _ segment: SegmentInfo, until end: UInt64, of segments: [SegmentInfo], into chunk: inout ChunkBuilder,
+        through reader: SegmentReader
     ) -> Bool {
         do {
             return try reader.read(segment, until: end, of: segments, into: &chunk)
@@ -73,6 +88,25 @@ extension Journal {
         }
     }
 
+    /// The numbers in the log that lead to no record, as far as is known: what a restart skipped, what the disk cost,
+    /// and what was found to be damaged when old segments were looked through. In order.
+    package func gaps() -> [JournalGap] {
+        let (begun, damage, tail) = memory.withLock { memory in
+            (
+                memory.segments.filter { $0.gapCount > 0 }.map { $0.first..<$0.first + $0.gapCount }, memory.damage,
+                memory.tail.blocks(from: memory.durable).filter(\.isGap).map { $0.first..<$0.next }
+            )
+        }
+        var gaps: [UInt64: JournalGap] = [:]
+        for range in begun + tail where gaps[range.lowerBound] == nil {
+            // The frame tells the reason.
+            let chunk = read(from: SequenceNumber(range.lowerBound), maxRecords: 1, maxBytes: 1, through: rangeReader)
+            if case .gap(let gap)? = chunk.records.first { gaps[range.lowerBound] = gap }
+        }
+        for gap in damage where gaps[gap.first.value] == nil { gaps[gap.first.value] = gap }
+        return gaps.values.sorted { $0.first < $1.first }
+    }
+
     // MARK: Cursors
 
     /// Where that sink goes on. One that is new starts at the oldest record held.
@@ -88,6 +122,8 @@ extension Journal {
     package func acknowledge(sink: String, next: SequenceNumber) {
         change { memory in
             let isKnown = memory.cursors[sink] != nil
+            // It may be the one that everything waits for.
+            if isKnown, memory.waitsFor != nil { memory.mustCommit = true }
             return ((), isKnown && memory.cursors.advance(sink, to: min(next.value, memory.next)))
         }
     }
@@ -101,19 +137,20 @@ extension Journal {
         let now = clock.monotonic()
         let (result, mustRing) = memory.withLock { memory in
             let (result, hasChanged) = body(&memory)
-            return (result, hasChanged && memory.noteCursorChange(now: now, window: plan.commitWindow))
+            let isDue = hasChanged && memory.noteCursorChange(now: now, window: plan.commitWindow)
+            return (result, isDue || memory.mustCommit)
         }
         if mustRing { ringWriter() }
         return result
     }
 
     package func backlog(of sink: String) -> JournalBacklog {
-        let (cursor, records) = memory.withLock { memory in
+        let (cursor, records, missed) = memory.withLock { memory in
             let cursor = memory.cursors[sink] ?? memory.oldest
-            return (cursor, memory.records(from: cursor))
+            return (cursor, memory.records(from: cursor), memory.missed[CursorTable.key(sink)] ?? 0)
         }
-        guard records > 0 else { return JournalBacklog(records: 0, oldest: nil) }
-        return JournalBacklog(records: records, oldest: timestamp(from: cursor))
+        guard records > 0 else { return JournalBacklog(records: 0, oldest: nil, missed: missed) }
+        return JournalBacklog(records: records, oldest: timestamp(from: cursor), missed: missed)
     }
 
     /// The time of the first record at or behind `sequence`.
