@@ -82,7 +82,7 @@ import Testing
         let (work, moments) = Self.shared
         #expect(work.statistics.oldestSequence.value > 1000, "the ring must have come round")
         #expect(work.statistics.badSlots + Int(work.statistics.diskErrors) > 0, "a slot must have failed")
-        let seeds: Range<UInt64> = mode == .allWritten || mode == .onlySynced ? 0..<1 : 0..<4
+        let seeds: Range<UInt64> = mode == .allWritten || mode == .onlySynced ? 0..<1 : 0..<6
         var points = work.disk.crashPoints()
         for cut in moments[0].changes...points.count {
             points.advance(to: cut)
