@@ -10,6 +10,7 @@ struct Downsampling {
     let aggregates: Aggregates
     /// How long a value holds without a further reading, in nanoseconds.
     let hold: UInt64
+    private let isOverTime: Bool
     private(set) var buckets: [Bucket] = []
     /// The bucket that is being filled, if `isOpen`, and where it ends.
     private var open = Bucket(start: 0, end: 0)
@@ -23,27 +24,36 @@ struct Downsampling {
         self.grid = grid
         self.aggregates = aggregates
         self.filter = filter
+        isOverTime = aggregates.contains(.integral)
         self.hold = hold.map { UInt64(max(0, $0.nanoseconds)) } ?? .max
     }
 
     /// What was in force before the interval began.
     mutating func begin(with reading: Reading?) {
-        guard aggregates.contains(.integral), let reading else { return }
+        guard isOverTime, let reading else { return }
         let time = reading.timestamp.nanoseconds
-        guard let value = number(reading.kind, reading.bits), filter.passes(reading.quality.rawValue) else { return }
+        let kind = UInt32(reading.kind.rawValue)
+        guard let value = number(kind, reading.bits), filter.passes(reading.quality.rawValue) else { return }
         let until = end(of: time)
         if until > grid.from { held = (value, grid.from, until) }
     }
 
+    /// Takes a piece of columns that lies in the interval.
+    mutating func add(_ columns: BlockColumns, _ range: Range<Int>) {
+        let (times, bits, states) = unsafe (columns.times, columns.bits, columns.states)
+        for index in range { unsafe add(time: times[index], bits: bits[index], state: states[index]) }
+    }
+
     /// Takes one reading of the interval.
+    @inline(__always)
     mutating func add(time: Int64, bits: UInt64, state: UInt32) {
-        if aggregates.contains(.integral) { settle(until: time) }
+        if isOverTime { settle(until: time) }
         if isBeyond(time) { change(to: time) }
         let quality = UInt16(truncatingIfNeeded: state)
-        let value = number(BlockColumns.kind(of: state), bits)
+        let value = number(state >> 16, bits)
         let passed = value.flatMap { filter.passes(quality) ? $0 : nil }
         open.note(quality: quality)
-        if aggregates.contains(.integral) { held = passed.map { ($0, time, end(of: time)) } }
+        if isOverTime { held = passed.map { ($0, time, end(of: time)) } }
         guard let passed else { return }
         if open.count == 0 { (open.min, open.max, open.first) = (passed, passed, passed) }
         open.take(passed)
@@ -73,7 +83,7 @@ struct Downsampling {
 
     /// - Parameter end: until when what is in force holds at most: the end of the interval, or now.
     mutating func finish(at end: Int64) -> [Bucket] {
-        if aggregates.contains(.integral) { settle(until: max(grid.from, min(end, grid.to))) }
+        if isOverTime { settle(until: max(grid.from, min(end, grid.to))) }
         close()
         return buckets
     }
@@ -83,14 +93,16 @@ struct Downsampling {
         return overflow ? .max : Int64(bitPattern: until) &+ .min
     }
 
-    private func number(_ kind: ValueKind, _ bits: UInt64) -> Double? {
+    /// As a chart draws it; nil for text and for none. Kinds by their numbers: asking another module is a call.
+    @inline(__always)
+    private func number(_ kind: UInt32, _ bits: UInt64) -> Double? {
         switch kind {
-        case .real:
+        case 3:
             let number = Double(bitPattern: bits)
             return number.isNaN ? nil : number
-        case .integer: return Double(Int64(bitPattern: bits))
-        case .boolean: return bits == 0 ? 0 : 1
-        case .none, .text: return nil
+        case 2: return Double(Int64(bitPattern: bits))
+        case 1: return bits == 0 ? 0 : 1
+        default: return nil
         }
     }
 
@@ -130,11 +142,14 @@ struct Downsampling {
 }
 
 extension Bucket {
+    @inline(__always)
     fileprivate mutating func note(quality: UInt16) {
         // Severity is in the upper two bits, so a worse quality has a greater code; among equals the last one speaks.
-        if quality >> 14 >= worst.rawValue >> 14 { worst = Quality(rawValue: quality) }
+        let held = worst.rawValue
+        if quality != held && quality >> 14 >= held >> 14 { worst = Quality(rawValue: quality) }
     }
 
+    @inline(__always)
     fileprivate mutating func take(_ number: Double) {
         min = Swift.min(min, number)
         max = Swift.max(max, number)

@@ -52,9 +52,7 @@ extension History {
             let probe = work
             query.forEachBlock(in: store, wants: { !probe.canSkip($0) }) { query, header, isDecoded in
                 guard isDecoded else { return work.skip(header) }
-                for index in query.inside(header) ?? 0..<0 {
-                    unsafe work.add(time: query.columns.times[index], bits: query.columns.bits[index], state: query.columns.states[index])
-                }
+                work.add(query.columns, query.inside(header) ?? 0..<0)
             }
             for reading in query.head { work.add(reading) }
         } else {

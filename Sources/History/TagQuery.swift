@@ -183,7 +183,7 @@ struct TagQuery: ~Copyable {
                     guard let header = unsafe BlockHeader(block) else { continue }
                     if !wants(header) {
                         body(self, header, false)
-                    } else if let header = unsafe BlockDecoder.decode(block, times: times, into: columns) {
+                    } else if unsafe BlockDecoder.decode(block, header, times: times, into: columns) {
                         body(self, header, true)
                     }
                 }

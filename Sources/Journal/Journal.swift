@@ -40,9 +40,11 @@ package final class Journal: Sendable {
     private let mayBeLate = Atomic(false)
 
     /// Recovers what the disk holds and begins a segment, before it returns.
+    /// - Parameter isReadOnly: nothing is written and nothing taken in; for those who look into a store, also beside a
+    ///   gateway that writes it.
     package init(
         plan: JournalPlan, disk: any Disk, clock: any GatewayClock, tags: TagTable, logger: Logger,
-        bounds: JournalBounds = JournalBounds()
+        bounds: JournalBounds = JournalBounds(), isReadOnly: Bool = false
     ) {
         let began = clock.monotonic()
         let dictionary = JournalDictionary(tags)
@@ -73,8 +75,14 @@ package final class Journal: Sendable {
         }
         var memory = SharedMemory(start)
         var writer = LogWriter(log, disk: disk, clock: clock, plan: plan, memory: memory, logger: logger)
-        if trouble == nil { writer.beginSegment(now: began) }
-        if trouble != nil || writer.mode != .writing {
+        if isReadOnly {
+            writer.retire()
+            memory.withLock { $0.isStopped = true }
+            log.report.trouble = trouble.map { "\($0)" }
+        } else if trouble == nil {
+            writer.beginSegment(now: began)
+        }
+        if !isReadOnly, trouble != nil || writer.mode != .writing {
             // Nothing durable says that numbers are given out, so they are given out under another name.
             log.report.trouble =
                 trouble.map { "\($0)" }
@@ -90,7 +98,7 @@ package final class Journal: Sendable {
             start.statistics.ramOnlyTrouble = log.report.sentence
             memory = SharedMemory(start)
             writer = LogWriter(log, disk: disk, clock: clock, plan: plan, memory: memory, logger: logger)
-            writer.strand()
+            writer.strand(now: began)
         }
         log.report.took = clock.monotonic().duration(since: began)
         recovery = log.report
@@ -113,7 +121,14 @@ package final class Journal: Sendable {
         self.memory = memory
         self.writer = Mutex(writer)
         // Until the thread's first round: the watchdog counts from here.
-        memory.withLock { $0.statistics.lastProgress = clock.monotonic() }
+        memory.withLock { memory in
+            memory.statistics.lastProgress = clock.monotonic()
+            if log.report.newerFiles > 0 {
+                memory.statistics.versionTrouble =
+                    "\(log.report.newerFiles) files of the journal were written by a newer version and are left alone: "
+                    + "that version can export them."
+            }
+        }
         logger.log(level: log.report.trouble == nil ? .info : .error, "\(log.report.sentence)")
     }
 

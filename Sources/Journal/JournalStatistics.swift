@@ -46,6 +46,7 @@ package struct JournalStatistics: Equatable, Sendable {
     package var retentionTrouble: String?
     package var clockTrouble: String?
     package var damageTrouble: String?
+    package var versionTrouble: String?
     /// When the thread last came by. It does so at least once a second, unless the disk holds it.
     package var lastProgress = MonotonicTime(nanoseconds: 0)
 
@@ -53,6 +54,7 @@ package struct JournalStatistics: Equatable, Sendable {
         let waiting = waitsFor.map {
             "Reading waits: the journal is full of what sink '\($0)' has not sent, and that was not to be given up."
         }
-        return [ramOnlyTrouble, ringTrouble, retentionTrouble, waiting, clockTrouble, damageTrouble].compactMap(\.self)
+        return [ramOnlyTrouble, ringTrouble, retentionTrouble, waiting, clockTrouble, damageTrouble, versionTrouble]
+            .compactMap(\.self)
     }
 }

@@ -30,6 +30,15 @@ package final class SimulatedDisk: Disk {
         }
     }
 
+    /// What the whole folder suffers from, until it is told otherwise.
+    package enum Condition: Sendable {
+        case sound
+        /// Remounted so that nothing can be written.
+        case readOnly
+        /// Taken away: no name is found; open files go on.
+        case gone
+    }
+
     private let state: Mutex<SimulatedDiskState>
 
     package init(freeBytes: Int64 = 1 << 40) { state = Mutex(SimulatedDiskState(freeBytes: freeBytes)) }
@@ -41,6 +50,8 @@ package final class SimulatedDisk: Disk {
     }
 
     // MARK: For tests
+
+    package func suffer(_ condition: Condition) { state.withLock { $0.condition = condition } }
 
     package func fail(_ fault: Fault?) {
         state.withLock { $0.fault = fault.map { ($0, 0) } }
@@ -70,6 +81,14 @@ package final class SimulatedDisk: Disk {
         return SimulatedDisk(content.afterPowerCut(mode, &generator))
     }
 
+    /// Every moment at which the power may be cut, one after the other.
+    package func crashPoints() -> CrashPoints {
+        let (origin, recorded) = state.withLock { ($0.origin, $0.changes) }
+        return CrashPoints(origin: origin, changes: recorded)
+    }
+
+    fileprivate static func after(powerCut content: DiskContent) -> SimulatedDisk { SimulatedDisk(content) }
+
     /// The same disk for the next process: what was written is there, durable or not. Nothing is recorded before it.
     package func restarted() -> SimulatedDisk { SimulatedDisk(state.withLock { $0.content }) }
 
@@ -96,8 +115,10 @@ package final class SimulatedDisk: Disk {
         let number: Int? = try call(.open, name) { state, _ in
             if let present = state.content.names[name] { return present }
             guard create else { return nil }
+            guard state.condition != .readOnly else { return -1 }
             return state.record(.create(name))
         }
+        if number == -1 { throw DiskError(operation: "open", file: name, code: 30) }
         guard let number else { throw DiskError(operation: "open", file: name, code: 2) }
         return SimulatedFile(disk: self, number: number, name: name)
     }
@@ -131,7 +152,8 @@ package final class SimulatedDisk: Disk {
         let (result, code): (Result?, Int32) = state.withLock { state in
             if let file = partly?.file, state.failedFiles.contains(file) { state.callsAfterFailure += 1 }
             if let code = state.failure(of: operation) {
-                if let partly {
+                // What may not be written at all isn't written in part either.
+                if let partly, state.condition == .sound {
                     state.record(partly)
                     if let file = partly.file { state.failedFiles.insert(file) }
                 }
@@ -143,6 +165,34 @@ package final class SimulatedDisk: Disk {
         }
         guard let result else { throw DiskError(operation: operation.rawValue, file: name, code: code) }
         return result
+    }
+}
+
+/// Goes through what was recorded on a disk once, and cuts the power wherever it stands: each cut costs no more than
+/// what lies on the disk.
+package struct CrashPoints: Sendable {
+    private var content: DiskContent
+    private let changes: [Change]
+    /// Changes that have happened.
+    package private(set) var position = 0
+    private var generator = SeededGenerator(seed: 1)
+
+    fileprivate init(origin: DiskContent, changes: [Change]) { (content, self.changes) = (origin, changes) }
+
+    package var count: Int { changes.count }
+
+    /// Lets changes happen until `position` of them have.
+    package mutating func advance(to position: Int) {
+        while self.position < min(position, changes.count) {
+            content.apply(changes[self.position], &generator)
+            self.position += 1
+        }
+    }
+
+    /// The disk after a power cut here.
+    package func crash(_ mode: CrashMode, seed: UInt64) -> SimulatedDisk {
+        var generator = SeededGenerator(seed: seed)
+        return SimulatedDisk.after(powerCut: content.afterPowerCut(mode, &generator))
     }
 }
 
@@ -196,6 +246,7 @@ private struct SimulatedDiskState {
     var calls: [SimulatedDisk.Operation: Int] = [:]
     var failedFiles: Set<Int> = []
     var callsAfterFailure = 0
+    var condition = SimulatedDisk.Condition.sound
     var fault: (plan: SimulatedDisk.Fault, seen: Int)?
     var freeBytes: Int64
     var generator = SeededGenerator(seed: 1)
@@ -210,6 +261,11 @@ private struct SimulatedDiskState {
 
     mutating func failure(of operation: SimulatedDisk.Operation) -> Int32? {
         calls[operation, default: 0] += 1
+        switch (condition, operation) {
+        case (.readOnly, .write), (.readOnly, .sync), (.readOnly, .rename), (.readOnly, .remove): return 30
+        case (.gone, .list), (.gone, .open), (.gone, .rename), (.gone, .remove), (.gone, .syncDirectory): return 2
+        default: break
+        }
         guard let (plan, seen) = fault, plan.operation == nil || plan.operation == operation else { return nil }
         fault = (plan, seen + 1)
         return seen >= plan.call && seen - plan.call < plan.count ? plan.code : nil

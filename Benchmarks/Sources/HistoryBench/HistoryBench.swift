@@ -10,7 +10,7 @@ enum HistoryBench {
         history-bench all [FOLDER…]      every figure; FOLDERs hold series as CSV files (timestamp,value,…)
         history-bench codec [FOLDER…]    bytes and time of a reading in a block, beside Gorilla and zstd
         history-bench ram                what RAM costs: to append, in bytes, and to look back
-        history-bench once encode|decode ROUNDS   1,000 blocks of 112, that many times, and nothing else (for profilers)
+        history-bench once encode|decode|read|chart ROUNDS   1,000 blocks, or an hour of 1,000 tags (for profilers)
         """
 
     static func main() {
@@ -25,7 +25,9 @@ enum HistoryBench {
         case "ram": ramBench(&report)
         case "codec": codecBench(folders, &report)
         case "once" where arguments.count == 3:
-            once(arguments[1], rounds: Int(arguments[2]) ?? 1)
+            let rounds = Int(arguments[2]) ?? 1
+            if ["read", "chart"].contains(arguments[1]) { onceLooking(arguments[1], rounds: rounds) }
+            if ["encode", "decode"].contains(arguments[1]) { once(arguments[1], rounds: rounds) }
             return
         default:
             print(usage)

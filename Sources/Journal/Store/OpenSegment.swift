@@ -64,6 +64,9 @@ struct OpenSegment {
         try file.write(unsafe bytes.span.bytes, at: offset)
     }
 
+    /// Throws when the file is not found by its name any more.
+    func checkName(on disk: any Disk) throws(DiskError) { _ = try disk.open(info.file, create: false) }
+
     /// Makes everything durable that was written. The next frames begin on a sector of their own, so that a torn write
     /// can't damage these any more.
     mutating func sync() throws(DiskError) {

@@ -69,6 +69,7 @@ struct Recovery {
                 case .newer:
                     slot.state = .leftAlone
                     log.report.setAside.append("\(file) was written by a newer version and is left alone")
+                    log.report.newerFiles += 1
                     unidentified += 1
                 case .damaged:
                     log.report.setAside.append("\(file) has no readable header and will be used again")

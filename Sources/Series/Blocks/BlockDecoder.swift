@@ -11,11 +11,21 @@ package enum BlockDecoder {
     package static func decode(
         _ bytes: UnsafeRawBufferPointer, times: UnsafeRawBufferPointer? = nil, into columns: BlockColumns
     ) -> BlockHeader? {
-        guard let header = unsafe BlockHeader(bytes), header.count <= columns.capacity else { return nil }
+        guard let header = unsafe BlockHeader(bytes) else { return nil }
+        return unsafe decode(bytes, header, times: times, into: columns) ? header : nil
+    }
+
+    /// The same with the head, if it is already known, and without a word of it.
+    /// - Precondition: `header` is that of these bytes.
+    package static func decode(
+        _ bytes: UnsafeRawBufferPointer, _ header: BlockHeader, times: UnsafeRawBufferPointer?,
+        into columns: BlockColumns
+    ) -> Bool {
+        guard header.count <= columns.capacity, header.groupsOffset <= bytes.count else { return false }
         var cursor = unsafe BlockCursor(bytes)
         _ = unsafe cursor.take(header.groupsOffset)
         if header.timesAreElsewhere {
-            guard unsafe times.map({ unsafe readTimes(of: $0, header.count, columns.times) }) == true else { return nil }
+            guard unsafe times.map({ unsafe readTimes(of: $0, header.count, columns.times) }) == true else { return false }
         } else {
             unsafe readTimes(header, &cursor, columns.times)
         }
@@ -25,9 +35,9 @@ package enum BlockDecoder {
         } else {
             unsafe readValues(header, &cursor, columns.bits)
         }
-        guard !cursor.isBroken, cursor.left == 0 else { return nil }
+        guard !cursor.isBroken, cursor.left == 0 else { return false }
         if header.valueCount < header.count { spread(header, columns) }
-        return header
+        return true
     }
 
     /// The same of bytes in an array.
