@@ -8,6 +8,8 @@ enum JournalBench {
     static let usage = """
         journal-bench all [FOLDER]     every figure; segments are written below FOLDER (default: /tmp)
         journal-bench rows             the row codec alone, beside the same format in C
+        journal-bench columns [FOLDER] [SEGMENT MiB] [SCANS]
+                                       history as columns: bytes, queries, device bytes
         journal-bench once rows|floor ROUNDS
         """
 
@@ -16,6 +18,11 @@ enum JournalBench {
         var report = Report()
         switch arguments.first {
         case "all", "rows": RowBench.all(&report)
+        case "columns":
+            ColumnBench.all(
+                arguments.count > 1 ? arguments[1] : "/tmp", &report,
+                segmentBytes: (arguments.count > 2 ? Int64(arguments[2]) ?? 8 : 8) << 20,
+                scans: arguments.count > 3 ? Int(arguments[3]) ?? 8640 : 8640)
         case "once" where arguments.count == 3:
             let rounds = Int(arguments[2]) ?? 1
             let scans = Scans(scans: 100, perAnswer: 1000)
