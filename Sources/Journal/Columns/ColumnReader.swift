@@ -179,19 +179,26 @@ struct ColumnReader {
         let teller = layout.leader == 0 ? (frame, layout) : leader.map { ($0.frame, $0.layout) } ?? (frame, layout)
         guard prepareNumbers(teller.0, teller.1) else { return false }
         let shift = layout.header.sequence &- teller.1.header.sequence
-        let inside = header.isOrdered && layout.clock != .unset ? places(header.count) : 0..<header.count
+        let isPlain = header.isOrdered && layout.clock != .unset && window == live.part.numbers
+        let inside = isPlain ? places(header.count) : 0..<header.count
         piece.readings.reserveCapacity(piece.readings.count + inside.count)
+        var found = RangeReading(
+            tag: place, sequence: SequenceNumber(0),
+            reading: Reading(tag: TagID(Int(layout.tag)), timestamp: from, kind: .none, bits: 0), clock: layout.clock)
+        if let state = header.state { found.reading.become(state) }
         for index in inside {
             let number = number(index, teller.1) &+ shift
-            guard window.contains(number) else { continue }
-            var reading = columns[index]
-            reading.tag = TagID(Int(layout.tag))
-            var clock = layout.clock
-            if clock == .unset { (reading, clock) = rebased(reading, number) }
-            guard reading.timestamp >= from, reading.timestamp < to else { continue }
-            if reading.kind == .text { moveText(&reading, &piece) }
-            piece.readings.append(
-                RangeReading(tag: place, sequence: SequenceNumber(number), reading: reading, clock: clock))
+            found.sequence = SequenceNumber(number)
+            unsafe found.reading.timestamp.nanoseconds = columns.times[index]
+            unsafe found.reading.bits = columns.bits[index]
+            if header.state == nil { unsafe found.reading.become(columns.states[index]) }
+            if !isPlain {
+                guard window.contains(number) else { continue }
+                if layout.clock == .unset { (found.reading, found.clock) = rebased(found.reading, number) }
+                guard found.reading.timestamp >= from, found.reading.timestamp < to else { continue }
+            }
+            if header.isText { moveText(&found.reading, &piece) }
+            piece.readings.append(found)
         }
         return true
     }
@@ -251,9 +258,17 @@ struct ColumnReader {
     }
 
     private func moveText(_ reading: inout Reading, _ piece: inout RangePiece) {
+        guard reading.kind == .text else { return }
         let (offset, length) = (Int(reading.bits >> 32), Int(reading.bits & 0xFFFF_FFFF))
         reading.bits = UInt64(piece.text.count) << 32 | UInt64(length)
         piece.text.append(contentsOf: columns.text[offset..<offset + length])
+    }
+}
+
+extension Reading {
+    /// Takes kind and quality as columns have them.
+    fileprivate mutating func become(_ state: UInt32) {
+        (kind, quality) = (BlockColumns.kind(of: state), BlockColumns.quality(of: state))
     }
 }
 
