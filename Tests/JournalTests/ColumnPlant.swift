@@ -51,7 +51,7 @@ final class ColumnPlant {
         bounds.columnReadings = lot
         self.bounds = bounds
         plan = JournalPlan(
-            directory: "-", diskBytes: segments * segmentBytes, segmentBytes: segmentBytes, keepFreeBytes: 0,
+            directory: "-", diskBytes: (segments + columnSegments) * segmentBytes, segmentBytes: segmentBytes, keepFreeBytes: 0,
             keep: keep, columnBytes: columnSegments * segmentBytes)
         table = plantTable(devices: devices, tagsPerDevice: tagsPerDevice)
         journal = Journal(plan: plan, disk: disk, clock: clock, tags: table, logger: quiet, bounds: bounds)

@@ -51,7 +51,10 @@ struct ColumnWriter {
         do throws(ColumnFailure) {
             try load()
             dropExpired()
-            guard let wanted = store.directory.wanted(in: sealed) else { return false }
+            guard let wanted = store.directory.wanted(in: sealed) else {
+                press.rest()
+                return false
+            }
             try make(wanted, rows, logTime)
             retryAt = nil
             store.note { $0.diskTrouble = nil }
