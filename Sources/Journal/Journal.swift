@@ -18,13 +18,14 @@ package final class Journal: Sendable {
     let plan: JournalPlan
     let bounds: JournalBounds
     let clock: any GatewayClock
-    private let logger: Logger
+    let logger: Logger
     let memory: SharedMemory
     let dictionaries: Dictionaries
     let reader: SegmentReader
     /// For queries, so that they take nothing from the sinks' places in the log.
     let rangeReader: SegmentReader
     let disk: any Disk
+    let columns: JournalColumns?
     let readFailures = Mutex<[UInt64: Int]>([:])
     private let writer: Mutex<LogWriter>
     private let bells = Mutex<[WakeUp]>([])
@@ -47,6 +48,8 @@ package final class Journal: Sendable {
     ) {
         let began = clock.monotonic()
         let dictionary = JournalDictionary(tags)
+        var rows = plan
+        rows.diskBytes = plan.rowBytes
         var log = RecoveredLog(stream: Self.newStream())
         var trouble: DiskError?
         do throws(DiskError) {
@@ -64,6 +67,8 @@ package final class Journal: Sendable {
         start.segments = log.segments
         start.whenFull = Self.promises(plan.whenFull)
         start.cursors = log.cursors
+        // Until it is known what they hold.
+        start.oldestUnsetColumns = plan.columnBytes > 0 ? 0 : nil
         start.standing = log.standing
         start.statistics.corrupt = log.report.lost
         if log.resume > log.end {
@@ -71,7 +76,7 @@ package final class Journal: Sendable {
             start.tail.append(gap, dictionary: dictionary)
         }
         var memory = SharedMemory(start)
-        var writer = LogWriter(log, disk: disk, clock: clock, plan: plan, memory: memory, logger: logger)
+        var writer = LogWriter(log, disk: disk, clock: clock, plan: rows, memory: memory, logger: logger)
         if isReadOnly {
             writer.retire()
             memory.withLock { $0.isStopped = true }
@@ -94,7 +99,7 @@ package final class Journal: Sendable {
             start.statistics.isRAMOnly = true
             start.statistics.ramOnlyTrouble = log.report.sentence
             memory = SharedMemory(start)
-            writer = LogWriter(log, disk: disk, clock: clock, plan: plan, memory: memory, logger: logger)
+            writer = LogWriter(log, disk: disk, clock: clock, plan: rows, memory: memory, logger: logger)
             writer.strand(now: began)
         }
         log.report.took = clock.monotonic().duration(since: began)
@@ -103,6 +108,13 @@ package final class Journal: Sendable {
         dictionaries = Dictionaries(dictionary)
         reader = SegmentReader(disk: disk, dictionaries: dictionaries)
         rangeReader = SegmentReader(disk: disk, dictionaries: dictionaries)
+        if log.report.trouble == nil, plan.columnBytes > 0 {
+            columns = JournalColumns(
+                disk: disk, clock: clock, plan: plan, bounds: bounds, stream: log.stream, dictionaries: dictionaries,
+                logger: logger)
+        } else {
+            columns = nil
+        }
         self.disk = disk
         self.logger = logger
         self.plan = plan
@@ -291,7 +303,11 @@ package final class Journal: Sendable {
         memory.withLock { $0.standing.values.sorted { $0.alarm < $1.alarm } }
     }
 
-    package var statistics: JournalStatistics { memory.withLock { $0.snapshot() } }
+    package var statistics: JournalStatistics {
+        var statistics = memory.withLock { $0.snapshot() }
+        statistics.columns = columnStatistics
+        return statistics
+    }
 
     func ringWriter() { work.ring() }
 
@@ -306,6 +322,7 @@ package final class Journal: Sendable {
                 }
             }
         }
+        startColumns()
         keeper.withLock { keeper in
             guard keeper == nil else { return }
             let stop = StopSignal()
@@ -343,6 +360,7 @@ package final class Journal: Sendable {
             keeper.stop.raise()
             keeper.thread.join()
         }
+        stopColumns()
         writer.withLock { $0.stop(now: clock.monotonic()) }
         announceCommit()
         room.ring()

@@ -14,10 +14,12 @@ package enum WhenFull: String, CaseIterable, Sendable {
 package struct JournalPlan: Equatable, Sendable {
     /// The folder of the segments, made when missing.
     package var directory: String
-    /// Bytes of the whole ring. The oldest segment is taken again when it is full.
+    /// Bytes of the whole store. The oldest segment is taken again when it is full.
     package var diskBytes: Int64
     /// Bytes of one segment, header included.
     package var segmentBytes: Int64
+    /// As many of them are for columns: what was sealed is kept a second time, by tag, and longer. 0: no columns.
+    package var columnBytes: Int64 = 0
     /// What is older goes even when there is room for it; nil: the ring alone decides.
     package var keep: Duration?
     /// By sink; one that isn't named drops its oldest.
@@ -27,14 +29,26 @@ package struct JournalPlan: Equatable, Sendable {
     /// What a power cut may take at most: the time from the first uncommitted reading to its fdatasync.
     package var commitWindow: Duration
 
+    /// Bytes of the ring of rows, which is the sinks' outbox and the newest history.
+    package var rowBytes: Int64 { diskBytes - columnBytes }
+
+    /// Half of the store, if that leaves each ring the segments that it needs: a reading takes three times as many bytes
+    /// as a row, so history then reaches back half as far again as without columns, and an outage may last half as long.
+    package static func usualColumns(of plan: JournalPlan) -> Int64 {
+        let columns = min(plan.diskBytes / 2, plan.diskBytes - 4 * plan.segmentBytes)
+        return columns >= 2 * plan.segmentBytes ? columns : 0
+    }
+
     /// Shorter than 50 ms wears the flash out for nothing: a write alone may wait that long. Longer than 10 s is more
     /// than anyone should lose.
     package static let commitWindows: ClosedRange<Duration> = .milliseconds(50)...(.seconds(10))
 
     package init(
         directory: String, diskBytes: Int64 = 4 << 30, segmentBytes: Int64 = 8 << 20, keepFreeBytes: Int64 = 1 << 30,
-        commitWindow: Duration = .seconds(1), keep: Duration? = nil, whenFull: [String: WhenFull] = [:]
+        commitWindow: Duration = .seconds(1), keep: Duration? = nil, whenFull: [String: WhenFull] = [:],
+        columnBytes: Int64 = 0
     ) {
+        self.columnBytes = columnBytes
         self.directory = directory
         self.diskBytes = diskBytes
         self.segmentBytes = segmentBytes
