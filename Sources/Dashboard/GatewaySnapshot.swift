@@ -95,6 +95,8 @@ package struct SinkState: Equatable, Sendable {
     package var oldestUnacknowledged: Timestamp?
     /// Records that the receiver refused for good.
     package var setAside = 0
+    /// Records that the journal gave up before the sink had them.
+    package var missed = 0
     package var lastError: String?
 
     package init(name: String, url: String) {
@@ -117,6 +119,11 @@ package struct JournalState: Equatable, Sendable {
     package var isMemoryOnly = false
     package var dropped = 0
     package var badSlots = 0
+    /// True while reading waits for a sink, because nothing that it needs may be given up.
+    package var isWaiting = false
+    /// False while the machine's clock can't be believed; and how often it was set since the start.
+    package var isClockSet = true
+    package var clockSteps = 0
     package init() {}
 }
 

@@ -73,6 +73,7 @@ package final class GatewayRuntime: Sendable {
 
     package func stop() {
         logger.info("stopping: field first, journal last")
+        journal.prepareToStop()
         writes.stop()
         field.stop()
         pipeline.stop()
@@ -89,11 +90,13 @@ package final class GatewayRuntime: Sendable {
     /// said.
     package func reload(_ new: GatewayPlan) {
         let old = plan
-        if new.store != old.store || new.memoryBytes != old.memoryBytes || new.http != old.http {
+        var store = old.store
+        store.whenFull = new.store.whenFull
+        if new.store != store || new.memoryBytes != old.memoryBytes || new.http != old.http {
             logger.warning("changes of store and http take effect at the next restart")
         }
         var applied = new
-        applied.store = old.store
+        applied.store = store
         applied.memoryBytes = old.memoryBytes
         applied.http = old.http
         let final = applied
@@ -103,6 +106,7 @@ package final class GatewayRuntime: Sendable {
         }
         writes.apply(final)
         applySinks(final.sinks)
+        journal.adopt(whenFull: final.store.whenFull)
         state.withLock {
             $0.plan = final
             $0.lastReloadSucceeded = true

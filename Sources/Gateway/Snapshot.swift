@@ -28,12 +28,15 @@ extension GatewayRuntime {
 
     /// The loops that must come round for the gateway to be alive.
     var loops: [LoopProgress] {
-        var loops = [
-            LoopProgress(name: "pipeline", last: pipeline.statistics.lastProgress),
-            LoopProgress(name: "journal", last: journal.statistics.lastProgress),
-        ]
-        loops += field.channels.map { LoopProgress(name: "channel \($0.plan.name)", last: $0.statistics.lastProgress) }
-        loops += field.sources.map { LoopProgress(name: "source \($0.plan.name)", last: $0.lastProgress) }
+        let journal = journal.statistics
+        var loops = [LoopProgress(name: "journal", last: journal.lastProgress)]
+        // These stand still with a reason while the journal waits for a sink (`when_full: block`).
+        var waiting = [LoopProgress(name: "pipeline", last: pipeline.statistics.lastProgress)]
+        waiting += field.channels.map {
+            LoopProgress(name: "channel \($0.plan.name)", last: $0.statistics.lastProgress)
+        }
+        waiting += field.sources.map { LoopProgress(name: "source \($0.plan.name)", last: $0.lastProgress) }
+        loops += waiting.map { LoopProgress(name: $0.name, last: max($0.last, journal.lastWait)) }
         loops += writes.loops
         loops += sinks.map { LoopProgress(name: "sink \($0.plan.name)", last: $0.lastProgress) }
         return loops
@@ -146,6 +149,7 @@ extension GatewayRuntime {
         state.inFlight = statistics.inFlight
         state.backlog = Int(clamping: backlog.records)
         state.oldestUnacknowledged = backlog.oldest
+        state.missed = Int(clamping: backlog.missed)
         state.setAside = Int(statistics.setAside)
         state.lastError = statistics.isConnected ? nil : statistics.lastError
         return state
@@ -165,6 +169,9 @@ extension GatewayRuntime {
         state.isMemoryOnly = statistics.isRAMOnly
         state.dropped = Int(statistics.dropped)
         state.badSlots = statistics.badSlots
+        state.isWaiting = statistics.waitsFor != nil
+        state.isClockSet = statistics.isClockSet
+        state.clockSteps = Int(statistics.clockSteps)
         return state
     }
 

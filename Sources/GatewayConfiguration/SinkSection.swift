@@ -25,6 +25,7 @@ struct SinkSection {
         reader.ignore("description")
         let mqtt = reader.mapping("mqtt", "an MQTT sink")
         let plan = mqtt.flatMap { self.mqtt($0, name: entry.key) }
+        _ = reader.value("when_full", Notation<WhenFull>.word)
         reader.refuseLater("influx", "sparkplug", "http", "live_first", "replay")
         if !reader.has("mqtt") && !reader.has("influx") && !reader.has("sparkplug") && !reader.has("http") {
             problems.error(reader.place, "a sink needs 'mqtt': {url: mqtt://127.0.0.1:1883}")
@@ -76,16 +77,20 @@ struct SinkSection {
     func store(_ root: MappingReader) -> (JournalPlan, memoryBytes: Int) {
         var plan = JournalPlan(directory: "/var/lib/lineside")
         var memory: Int64 = 12 << 20
+        plan.whenFull = whenFull(root)
         guard let reader = root.mapping("store", "the store") else { return (plan, Int(memory)) }
         plan.directory = reader.value(
             "directory", .matching("an absolute path") { $0.hasPrefix("/") }, default: plan.directory)
         plan.diskBytes = reader.value("disk", .size(from: 1 << 20, to: 16 << 40), default: plan.diskBytes)
         plan.keepFreeBytes = reader.value("keep_free", .size(from: 0, to: 16 << 40), default: plan.keepFreeBytes)
         plan.commitWindow = reader.value(
-            "commit", .duration(from: .milliseconds(10), to: .seconds(60)), default: plan.commitWindow)
+            "commit",
+            .duration(from: JournalPlan.commitWindows.lowerBound, to: JournalPlan.commitWindows.upperBound),
+            default: plan.commitWindow)
         // A small ring gets small segments: retention takes whole ones, an eighth of the ring at most.
         let fitting = min(plan.segmentBytes, plan.diskBytes / 8 & ~4095)
         plan.segmentBytes = reader.value("segment", .size(from: 64 << 10, to: 1 << 30), default: fitting)
+        plan.keep = reader.value("keep", .duration(from: .seconds(3600), to: .seconds(3660 * 86400)))
         memory = reader.value("memory", .size(from: 1 << 20, to: 64 << 30), default: memory)
         if plan.diskBytes / 4 < plan.segmentBytes {
             problems.error(
@@ -95,6 +100,18 @@ struct SinkSection {
         }
         reader.finish()
         return (plan, Int(memory))
+    }
+
+    /// What each sink was promised; what is spelled wrongly was reported with the sink.
+    private func whenFull(_ root: MappingReader) -> [String: WhenFull] {
+        guard case .mapping(let sinks)? = root.node("sinks")?.content else { return [:] }
+        let said = sinks.compactMap { sink -> (String, WhenFull)? in
+            guard case .mapping(let keys) = sink.value.content,
+                let word = keys.first(where: { $0.key == "when_full" })?.value.text
+            else { return nil }
+            return WhenFull(rawValue: word).map { (sink.key, $0) }
+        }
+        return Dictionary(said, uniquingKeysWith: { first, _ in first })
     }
 
     /// Nil when the site says `listen: off`.

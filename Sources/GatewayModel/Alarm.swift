@@ -49,6 +49,8 @@ package struct AlarmTransition: Equatable, Sendable {
     package var message: String
     /// What to do about it; may be empty.
     package var action: String
+    /// Told by the journal: whether the gateway's clock could be believed then.
+    package var clock = ClockState.set
 
     package init(
         alarm: String, state: State, priority: AlarmPriority, device: String, tag: String, value: Double, limit: Double,

@@ -56,6 +56,8 @@ package struct Reading: Equatable, Sendable, BitwiseCopyable {
 /// field's sake: what could not be read is in here with its reason.
 package struct ReadingBatch: Equatable, Sendable {
     package var device: DeviceID
+    /// Told by the journal: whether the gateway's clock could be believed when these were read.
+    package var clock = ClockState.set
     package var readings: [Reading]
     /// UTF-8 of the text values, one after the other.
     package var text: [UInt8]

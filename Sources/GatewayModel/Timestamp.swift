@@ -21,6 +21,15 @@ package struct Timestamp: Hashable, Comparable, Sendable, BitwiseCopyable {
     }
 }
 
+/// Whether the clock that told a timestamp could be believed.
+package enum ClockState: UInt8, Sendable {
+    case set
+    /// The machine did not know the time: good for differences only.
+    case unset
+    /// It did not know it then, and was told since: the timestamp has been put right.
+    case rebased
+}
+
 extension Duration {
     /// Whole nanoseconds, saturated to ±292 years.
     package var nanoseconds: Int64 {

@@ -24,11 +24,14 @@ package final class Journal: Sendable {
     let readFailures = Mutex<[UInt64: Int]>([:])
     private let writer: Mutex<LogWriter>
     private let bells = Mutex<[WakeUp]>([])
+    private let commitBells = Mutex<[WakeUp]>([])
     /// Wakes the journal's thread, and the pipeline when it waits for room.
     private let work = WakeUp()
     private let room = WakeUp()
     private let thread = Mutex<DedicatedThread?>(nil)
     private let isStopping = Atomic(false)
+    /// For a minute after the clock was set there may be batches that were read before.
+    private let mayBeLate = Atomic(false)
 
     /// Recovers what the disk holds and begins a segment, before it returns.
     package init(
@@ -44,9 +47,15 @@ package final class Journal: Sendable {
         } catch {
             trouble = error
         }
+        let watch = ClockWatch(
+            earliest: bounds.earliestWall, last: log.lastWall, wall: clock.wall(), monotonic: began, next: log.resume)
         var start = LogMemory(
-            bounds: bounds, next: log.resume, durable: log.end, reservation: log.resume, dictionary: dictionary)
+            bounds: bounds, next: log.resume, durable: log.end, reservation: log.resume, dictionary: dictionary,
+            watch: watch)
+        start.clock = log.clock
+        start.greetClock(now: began)
         start.segments = log.segments
+        start.whenFull = Self.promises(plan.whenFull)
         start.cursors = log.cursors
         start.standing = log.standing
         start.statistics.corrupt = log.report.lost
@@ -64,8 +73,11 @@ package final class Journal: Sendable {
                 ?? memory.withLock { $0.statistics.ramOnlyTrouble } ?? "no slot can be written"
             log.stream = Self.newStream()
             start = LogMemory(
-                bounds: bounds, next: log.resume, durable: log.resume, reservation: .max, dictionary: dictionary)
+                bounds: bounds, next: log.resume, durable: log.resume, reservation: .max, dictionary: dictionary,
+                watch: watch)
+            start.greetClock(now: began)
             start.standing = log.standing
+            start.whenFull = Self.promises(plan.whenFull)
             start.statistics.isRAMOnly = true
             start.statistics.ramOnlyTrouble = log.report.sentence
             memory = SharedMemory(start)
@@ -115,7 +127,8 @@ package final class Journal: Sendable {
         guard !batch.readings.isEmpty else { return SequenceNumber(memory.withLock { $0.next }) }
         let maxBytes = FormatBounds.largestFrame(segmentBytes: plan.segmentBytes) / 2
         let maxText = min(maxBytes / 2, FormatBounds.textPerFrame)
-        let batch = batch.text.count > maxText ? batch.cuttingText(toBytes: maxText) : batch
+        var batch = batch.text.count > maxText ? batch.cuttingText(toBytes: maxText) : batch
+        if mayBeLate.load(ordering: .relaxed) { putRight(&batch) }
         let parts = BatchSplitter.parts(of: batch, maxBytes: maxBytes)
         return admit(count: batch.readings.count, bytes: ReadingRows.byteCount(of: batch)) { bytes, dictionary, first in
             for part in parts {
@@ -133,7 +146,11 @@ package final class Journal: Sendable {
             bytes, _, first in
             AlarmFrame.append(transition, sequence: first, isRestated: false, to: &bytes)
         }
-        memory.withLock { $0.standing[transition.alarm] = transition.state == .active ? transition : nil }
+        memory.withLock { memory in
+            var transition = transition
+            if !memory.watch.isSet { transition.clock = .unset }
+            memory.standing[transition.alarm] = transition.state == .active ? transition : nil
+        }
         return number
     }
 
@@ -142,23 +159,42 @@ package final class Journal: Sendable {
     ) -> SequenceNumber {
         while true {
             let (now, wall) = (clock.monotonic(), clock.wall())
-            let (admission, next) = memory.withLock { memory in
+            let (admission, next, step) = memory.withLock { memory in
+                let step = memory.look(wall: wall, now: now)
                 let generation = memory.dictionary.generation
                 let admission = memory.admit(count: count, bytes: bytes, now: now, wall: wall) { bytes, first in
                     encode(&bytes, generation, first)
                 }
-                return (admission, memory.next)
+                return (admission, memory.next, step)
             }
+            if let step { noteClock(step) }
             switch admission {
             case .stored(let first, let mustRing):
                 if mustRing { work.ring() }
                 return SequenceNumber(first)
             case .dropped: return SequenceNumber(next)
             case .mustWait:
-                memory.withLock { $0.statistics.waits += 1 }
+                memory.withLock { memory in
+                    memory.statistics.waits += 1
+                    if memory.waitsFor != nil { memory.statistics.lastWait = now }
+                }
                 waitForRoom()
             }
         }
+    }
+
+    private func noteClock(_ step: ClockStep) {
+        if step.cause == .set { mayBeLate.store(true, ordering: .relaxed) }
+        work.ring()
+    }
+
+    /// Moves the times of a batch that was read before the clock was set and comes in after.
+    private func putRight(_ batch: inout ReadingBatch) {
+        let (now, last) = (clock.monotonic(), memory.withLock { $0.clock.steps.last { $0.cause == .set } })
+        guard let last, now.duration(since: last.monotonic) <= ClockLedger.lateness else {
+            return mayBeLate.store(false, ordering: .relaxed)
+        }
+        if batch.isLate(last) { batch.shift(by: last.offset, upTo: last.before) }
     }
 
     private func waitForRoom() {
@@ -174,12 +210,49 @@ package final class Journal: Sendable {
         memory.withLock { $0.dictionary = dictionary }
     }
 
+    /// What sinks are promised from now on, by name; after a reload.
+    package func adopt(whenFull: [String: WhenFull]) {
+        memory.withLock { memory in
+            memory.whenFull = Self.promises(whenFull)
+            memory.mustCommit = true
+        }
+        work.ring()
+    }
+
+    private static func promises(_ whenFull: [String: WhenFull]) -> [String: WhenFull] {
+        Dictionary(whenFull.map { (CursorTable.key($0.key), $0.value) }, uniquingKeysWith: { first, _ in first })
+    }
+
     // MARK: Bells
 
     /// Rings the sinks that wait. The pipeline calls it once after a round of appends.
     package func announce() { bells.withLock { for bell in $0 { bell.ring() } } }
     package func ringOnAppend(_ bell: WakeUp) { bells.withLock { $0.append(bell) } }
     package func removeBell(_ bell: WakeUp) { bells.withLock { $0.removeAll { $0 === bell } } }
+
+    private func announceCommit() { commitBells.withLock { for bell in $0 { bell.ring() } } }
+
+    /// Records below this number are on the disk: no power cut takes them any more. While there is no disk it stands.
+    package var durable: SequenceNumber { memory.withLock { SequenceNumber($0.durable) } }
+
+    /// Rings after each commit that made more durable. For those who may acknowledge then.
+    package func ringOnCommit(_ bell: WakeUp) { commitBells.withLock { $0.append(bell) } }
+    package func removeCommitBell(_ bell: WakeUp) { commitBells.withLock { $0.removeAll { $0 === bell } } }
+
+    /// Waits until everything below `sequence` is on the disk, or until the time has passed. For a thread that has
+    /// nothing else to do; one with a loop of its own takes `ringOnCommit`.
+    package func waitUntilDurable(_ sequence: SequenceNumber, timeout: Duration) -> Bool {
+        let bell = WakeUp()
+        ringOnCommit(bell)
+        defer { removeCommitBell(bell) }
+        let deadline = clock.monotonic().advanced(by: timeout)
+        while durable < sequence {
+            let left = deadline.duration(since: clock.monotonic())
+            guard left > .zero else { return false }
+            _ = bell.wait(timeout: left)
+        }
+        return true
+    }
 
     /// The alarms that are active at the end of the log, by name.
     package var standingAlarms: [AlarmTransition] {
@@ -203,26 +276,46 @@ package final class Journal: Sendable {
         }
     }
 
+    /// From now on `append` doesn't wait for a sink any more: who stops must come to an end. What the ring has no room
+    /// for is written all the same, into a slot beyond the plan.
+    package func prepareToStop() {
+        memory.withLock { memory in
+            (memory.isStopping, memory.waitsFor) = (true, nil)
+            memory.mustCommit = true
+        }
+        work.ring()
+        room.ring()
+    }
+
     /// Writes and syncs everything, marks the end as clean and ends the thread. Appends that follow are dropped.
     package func stop() {
+        prepareToStop()
         isStopping.store(true, ordering: .releasing)
         work.ring()
         thread.withLock { $0 }?.join()
         writer.withLock { $0.stop(now: clock.monotonic()) }
+        announceCommit()
         room.ring()
     }
 
     /// One step of the thread's loop: writes and syncs what is due.
     /// - Returns: when it wants to be called again, at the latest; a bell may ring earlier.
     package func performDueWork(now: MonotonicTime) -> MonotonicTime {
+        let before = durable
+        if let step = memory.withLock({ $0.look(wall: clock.wall(), now: now) }), step.cause == .set {
+            mayBeLate.store(true, ordering: .relaxed)
+        }
         writer.withLock { $0.work(now: now) }
+        if durable > before { announceCommit() }
         let (next, wasWaiting) = memory.withLock { memory in
             // Once a second, so that the watchdog sees the thread.
             let next = min(
                 memory.nextDue(window: plan.commitWindow) ?? .init(nanoseconds: .max), now.advanced(by: .seconds(1)))
             memory.nextWake = next
-            defer { memory.isAppenderWaiting = false }
-            return (next, memory.isAppenderWaiting)
+            // Who waits for a sink looks again by itself; woken by each round, the two would chase each other.
+            let mustRing = memory.isAppenderWaiting && memory.waitsFor == nil
+            memory.isAppenderWaiting = false
+            return (next, mustRing)
         }
         if wasWaiting { room.ring() }
         return next

@@ -1,5 +1,7 @@
 // Every bound of the journal, each with its reason and what happens when it is reached.
 
+package import GatewayModel
+
 /// The bounds of one journal. A value, so that tests can make them small.
 package struct JournalBounds: Sendable {
     /// Encoded bytes that are not on the disk yet. A slow card may stall for seconds: at 10,000 readings a second this
@@ -9,6 +11,9 @@ package struct JournalBounds: Sendable {
     package var tailBytes = 2 << 20
     /// Bytes of one block of that tail, and the pending bytes at which writing doesn't wait for `flushDelay`.
     package var blockBytes = 64 << 10
+    /// Encoded bytes that no sync has confirmed, at which a commit doesn't wait for its window: a busy plant risks no
+    /// more with a long window than a quiet one. At 2 bytes a reading these are 30,000 readings.
+    package var commitBytes = 64 << 10
     /// How long a reading may lie in our own memory, where kill -9 takes it. The page cache survives that.
     package var flushDelay = Duration.milliseconds(50)
     /// How many numbers are reserved ahead. Without a disk the reservation can't be renewed, and when it has run out
@@ -17,6 +22,12 @@ package struct JournalBounds: Sendable {
     package var reservation: UInt64 = 1 << 28
     /// How often a failed disk is tried again.
     package var probeInterval = Duration.seconds(10)
+    /// How often the ring is looked at for what is too old; and how long after the start first, so that a clock that
+    /// was wrong then is put right before anything goes for its age.
+    package var upkeepInterval = Duration.seconds(60)
+    package var upkeepDelay = Duration.seconds(900)
+    /// No clock that was ever set is before this, 2025-01-01: one that is has come up without a battery.
+    package var earliestWall = Timestamp(nanoseconds: 1_735_689_600_000_000_000)
     /// Failed reads of one segment until its records are given up as a gap: a sink must not hang on it for ever.
     package var readAttempts = 3
 

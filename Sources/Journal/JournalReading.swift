@@ -16,18 +16,28 @@ extension Journal {
             guard fill(&chunk) else { continue }
             if chunk.corrupt > 0 { memory.withLock { $0.statistics.corrupt += chunk.corrupt } }
             return JournalChunk(
-                records: chunk.records, next: SequenceNumber(chunk.next),
+                records: putRight(chunk.records), next: SequenceNumber(chunk.next),
                 dictionary: chunk.dictionary ?? memory.withLock { $0.dictionary })
         }
     }
 
+    /// Times of a clock that was not set then, as they are known now.
+    private func putRight(_ records: [JournalRecord]) -> [JournalRecord] {
+        guard records.contains(where: \.isClockUnset) else { return records }
+        let ledger = memory.withLock { $0.clock }
+        return records.map(ledger.rebase)
+    }
+
     /// False when a segment was recycled while it was read.
     private func fill(_ chunk: inout ChunkBuilder) -> Bool {
-        let (oldest, next, tail, segments) = memory.withLock {
-            ($0.oldest, $0.next, $0.tail.first ?? $0.next, $0.segments)
+        let (oldest, next, tail, segments, givenUp) = memory.withLock {
+            ($0.oldest, $0.next, $0.tail.first ?? $0.next, $0.segments, $0.givenUp)
         }
         guard chunk.next < next else { return true }
-        if chunk.next < oldest { chunk.fill(to: oldest, reason: segments.isEmpty ? .diskError : .ringFull) }
+        if chunk.next < oldest {
+            let pieces = segments.isEmpty ? [(chunk.next..<oldest, .diskError)] : givenUp.pieces(chunk.next..<oldest)
+            for (range, reason) in pieces { chunk.fill(to: range.upperBound, reason: reason) }
+        }
         while chunk.next < tail {
             guard let index = segments.lastIndex(where: { $0.first <= chunk.next }) else { break }
             let end = index + 1 < segments.count ? min(segments[index + 1].first, tail) : tail
@@ -88,6 +98,8 @@ extension Journal {
     package func acknowledge(sink: String, next: SequenceNumber) {
         change { memory in
             let isKnown = memory.cursors[sink] != nil
+            // It may be the one that everything waits for.
+            if isKnown, memory.waitsFor != nil { memory.mustCommit = true }
             return ((), isKnown && memory.cursors.advance(sink, to: min(next.value, memory.next)))
         }
     }
@@ -101,19 +113,20 @@ extension Journal {
         let now = clock.monotonic()
         let (result, mustRing) = memory.withLock { memory in
             let (result, hasChanged) = body(&memory)
-            return (result, hasChanged && memory.noteCursorChange(now: now, window: plan.commitWindow))
+            let isDue = hasChanged && memory.noteCursorChange(now: now, window: plan.commitWindow)
+            return (result, isDue || memory.mustCommit)
         }
         if mustRing { ringWriter() }
         return result
     }
 
     package func backlog(of sink: String) -> JournalBacklog {
-        let (cursor, records) = memory.withLock { memory in
+        let (cursor, records, missed) = memory.withLock { memory in
             let cursor = memory.cursors[sink] ?? memory.oldest
-            return (cursor, memory.records(from: cursor))
+            return (cursor, memory.records(from: cursor), memory.missed[CursorTable.key(sink)] ?? 0)
         }
-        guard records > 0 else { return JournalBacklog(records: 0, oldest: nil) }
-        return JournalBacklog(records: records, oldest: timestamp(from: cursor))
+        guard records > 0 else { return JournalBacklog(records: 0, oldest: nil, missed: missed) }
+        return JournalBacklog(records: records, oldest: timestamp(from: cursor), missed: missed)
     }
 
     /// The time of the first record at or behind `sequence`.

@@ -23,6 +23,15 @@ package enum JournalRecord: Equatable, Sendable {
     case alarm(SequenceNumber, AlarmTransition)
     /// Numbers that lead to no record, said instead of silence.
     case gap(JournalGap)
+
+    /// True when its times were told by a clock that had not been set.
+    var isClockUnset: Bool {
+        switch self {
+        case .readings(_, let batch): batch.clock == .unset
+        case .alarm(_, let transition): transition.clock == .unset
+        case .gap: false
+        }
+    }
 }
 
 /// Numbers without records, from `first` to `last`, both included.
@@ -36,6 +45,8 @@ package struct JournalGap: Equatable, Sendable {
         case diskError = 3
         /// Not given out, or lost with RAM, when the gateway stopped without warning.
         case restart = 4
+        /// Older than the store keeps anything.
+        case expired = 5
     }
 
     package var first: SequenceNumber
@@ -69,9 +80,12 @@ package struct JournalBacklog: Equatable, Sendable {
     package var records: UInt64
     /// Time of the oldest of them; nil when there is none, or when it can't be read.
     package var oldest: Timestamp?
+    /// Records that were given up before the sink had them, since the start.
+    package var missed: UInt64
 
-    package init(records: UInt64, oldest: Timestamp?) {
+    package init(records: UInt64, oldest: Timestamp?, missed: UInt64 = 0) {
         self.records = records
         self.oldest = oldest
+        self.missed = missed
     }
 }

@@ -29,11 +29,25 @@ package struct JournalStatistics: Equatable, Sendable {
     package var corrupt: UInt64 = 0
     /// Times that `append` had to wait.
     package var waits: UInt64 = 0
+    /// The sink for which reading waits, because the ring is full of what it has not sent.
+    package var waitsFor: String?
+    /// When `append` last had to wait for a sink: whoever is behind it stands still with a reason.
+    package var lastWait = MonotonicTime(nanoseconds: 0)
+    /// Changes of the wall clock since the start, and whether it can be believed.
+    package var clockSteps: UInt64 = 0
+    package var isClockSet = true
     /// Sentences for people; empty while all is well.
     package var ramOnlyTrouble: String?
     package var ringTrouble: String?
+    package var retentionTrouble: String?
+    package var clockTrouble: String?
     /// When the thread last came by. It does so at least once a second, unless the disk holds it.
     package var lastProgress = MonotonicTime(nanoseconds: 0)
 
-    package var troubles: [String] { [ramOnlyTrouble, ringTrouble].compactMap(\.self) }
+    package var troubles: [String] {
+        let waiting = waitsFor.map {
+            "Reading waits: the journal is full of what sink '\($0)' has not sent, and that was not to be given up."
+        }
+        return [ramOnlyTrouble, ringTrouble, retentionTrouble, waiting, clockTrouble].compactMap(\.self)
+    }
 }

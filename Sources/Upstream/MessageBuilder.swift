@@ -111,13 +111,15 @@ struct MessageBuilder {
         }
         defer { self.prepared = prepared }
         let head = prepared.prepare(device)
-        // 100 bytes hold `,"seq":`, `,"count":`, the time, `,"readings":[` and `]}` with their widest numbers.
-        let room = payloadBytes - origin.count - head.head.count - 100
-        var (count, time) = (0, Timestamp?.none)
+        // 120 bytes hold `,"seq":`, `,"count":`, the time, the clock, `,"readings":[` and `]}` with their widest numbers.
+        let room = payloadBytes - origin.count - head.head.count - 120
+        var (count, time, clock) = (0, Timestamp?.none, ClockState?.none)
         body.removeAll()
         fill: while index < chunk.records.count, case .readings(let start, let batch) = chunk.records[index],
-            batch.device == device, start.advanced(by: offset) == first.advanced(by: count)
+            batch.device == device, start.advanced(by: offset) == first.advanced(by: count),
+            clock == nil || clock == batch.clock
         {
+            clock = batch.clock
             while offset < batch.readings.count {
                 let before = body.count
                 let reading = batch.readings[offset]
@@ -140,6 +142,7 @@ struct MessageBuilder {
         buffer.integer(Int64(count))
         buffer.raw(head.head, of: prepared.bytes.span)
         buffer.time(time ?? Timestamp(nanoseconds: 0))
+        encode(clock ?? .set)
         buffer.raw(",\"readings\":[")
         buffer.raw(body)
         buffer.raw("]}")
@@ -204,9 +207,18 @@ struct MessageBuilder {
         buffer.time(transition.timestamp)
         buffer.raw(",\"since\":")
         buffer.time(transition.since)
+        encode(transition.clock)
         field(",\"message\":", transition.message)
         field(",\"action\":", transition.action)
         buffer.raw("}")
+    }
+
+    private mutating func encode(_ clock: ClockState) {
+        switch clock {
+        case .set: break
+        case .unset: buffer.raw(",\"clock\":\"unset\"")
+        case .rebased: buffer.raw(",\"clock\":\"rebased\"")
+        }
     }
 
     private mutating func encode(_ gap: JournalGap) {
@@ -238,6 +250,7 @@ extension JournalGap.Reason {
         case .corrupt: "corrupt"
         case .diskError: "disk error"
         case .restart: "restart"
+        case .expired: "expired"
         }
     }
 }

@@ -149,6 +149,19 @@ struct PlanTests {
                     alarmTopic: "lineside/acme/lyon/alarms"))
     }
 
+    @Test("what a sink is promised stands in the store's plan, and how long things are kept")
+    func promises() throws {
+        let mqtt = "mqtt: { url: \"mqtt://[::1]\" }"
+        let lines = """
+            sinks: { a: { when_full: block, \(mqtt) }, b: { when_full: protect, \(mqtt) }, c: { \(mqtt) } }
+            store: { keep: 30d }
+
+            """
+        let plan = try SiteFolder(Sample.site("devices:", lines + "devices:")).load().plan
+        #expect(plan.store.whenFull == ["a": .block, "b": .protect])
+        #expect(plan.store.keep == .seconds(30 * 86400) && plan.sinks.count == 3)
+    }
+
     @Test("a small ring gets segments that fit, and the page can be switched off")
     func smallStore() throws {
         let lines = "store: { directory: /tmp/x, disk: 8MiB, keep_free: 0B, memory: 2MiB }\nhttp: { listen: off }\n"

@@ -100,8 +100,24 @@ struct SiteProblemTests {
                 "store",
                 Sample.site("devices:", "store: { disk: 1MiB, segment: 1MiB, commit: 1, directory: here }\ndevices:"),
                 "site.yaml:5:31: error: segments of 1MiB in 1MiB of disk: the ring needs at least four",
-                "site.yaml:5:45: error: expected a duration from 10ms to 1m, found '1'",
+                "site.yaml:5:45: error: expected a duration from 50ms to 10s, found '1'",
                 "site.yaml:5:59: error: expected an absolute path, found 'here'"),
+            Row(
+                "a commit window that would wear out the flash",
+                Sample.site("devices:", "store: { commit: 49ms }\ndevices:"),
+                "site.yaml:5:18: error: expected a duration from 50ms to 10s, found '49ms'"),
+            Row(
+                "a commit window that would lose too much",
+                Sample.site("devices:", "store: { commit: 10001ms }\ndevices:"),
+                "site.yaml:5:18: error: expected a duration from 50ms to 10s, found '10001ms'"),
+            Row(
+                "a sink with a promise that nobody knows",
+                Sample.site("devices:", "sinks: { a: { when_full: drop, mqtt: { url: \"mqtt://h\" } } }\ndevices:"),
+                "site.yaml:5:26: error: expected drop-oldest, protect or block, found 'drop'"),
+            Row(
+                "an age that empties the store",
+                Sample.site("devices:", "store: { keep: 10m }\ndevices:"),
+                "site.yaml:5:16: error: expected a duration from 1h to 3660d, found '10m'"),
             Row(
                 "HTTP open to the network", Sample.site("devices:", "http: { listen: 0.0.0.0:80 }\ndevices:"),
                 "site.yaml:5:17: error: 0.0.0.0 is open to the network; without logins and TLS, which "

@@ -137,13 +137,54 @@ import Testing
         )
     }
 
-    @Test("64 KiB are written at once")
-    func earlyWrite() {
+    @Test("64 KiB are written and synced at once, however they came in")
+    func earlyCommit() {
         let work = Workload(segmentBytes: 1 << 20)
-        let before = work.disk.changes
         for _ in 0..<30 { work.append(100) }
         work.pass(.zero)
-        #expect(work.disk.changes > before)
+        #expect(work.journal.durable.value == 3001)
+        // In pieces that are written one by one.
+        var rounds = 0
+        while work.journal.durable.value == 3001, rounds < 100 {
+            work.append(100)
+            work.pass(.milliseconds(1))
+            rounds += 1
+        }
+        #expect(rounds > 10 && rounds < 60 && work.journal.statistics.commits == 3)
+    }
+
+    @Test("Who waits for a number to be durable hears of it after its commit, and never too early")
+    func durableBell() {
+        let work = Workload()
+        let bell = WakeUp()
+        work.journal.ringOnCommit(bell)
+        work.append(5)
+        #expect(!work.journal.waitUntilDurable(SequenceNumber(6), timeout: .zero))
+        work.pass(.milliseconds(60))
+        #expect(!bell.wait(timeout: .zero).rung && work.journal.durable.value == 1)
+        work.commit()
+        #expect(bell.wait(timeout: .zero).rung && work.journal.durable.value == 6)
+        #expect(work.journal.waitUntilDurable(SequenceNumber(6), timeout: .zero))
+        // A commit of cursors alone makes no record durable.
+        _ = work.journal.openCursor(sink: "a")
+        work.commit()
+        #expect(!bell.wait(timeout: .zero).rung)
+        work.append(1)
+        work.journal.removeCommitBell(bell)
+        work.commit()
+        #expect(!bell.wait(timeout: .zero).rung && work.journal.durable.value == 7)
+    }
+
+    @Test("Nothing is durable while the disk fails")
+    func notDurable() {
+        let work = Workload()
+        work.disk.fail(SimulatedDisk.Fault(.sync, call: 0, count: .max))
+        work.append(5)
+        work.commit()
+        #expect(work.journal.durable.value == 1)
+        work.disk.fail(nil)
+        work.pass(.seconds(11))
+        #expect(work.journal.durable.value == 6)
     }
 
     @Test("After an orderly stop numbering goes on without a jump, cursors and alarms stand")

@@ -70,6 +70,24 @@ import Testing
         #expect(second.read(from: SequenceNumber(1), maxRecords: 50, maxBytes: 1 << 20).records.count == 1)
     }
 
+    @Test("A thread that waits for its readings to be durable goes on with the commit")
+    func durable() throws {
+        let folder = try TemporaryFolder()
+        let plan = JournalPlan(
+            directory: folder.path, diskBytes: 1 << 20, segmentBytes: 64 << 10, keepFreeBytes: 0,
+            commitWindow: .milliseconds(50))
+        let journal = Journal(
+            plan: plan, disk: try POSIXDisk(path: folder.path), clock: SystemClock(), tags: table(), logger: quiet)
+        journal.start()
+        for value in 0..<5 {
+            let first = journal.append(Self.batch(value))
+            #expect(journal.waitUntilDurable(first.advanced(by: 50), timeout: .seconds(20)))
+            #expect(journal.durable >= first.advanced(by: 50))
+        }
+        #expect(!journal.waitUntilDurable(SequenceNumber(1 << 40), timeout: .milliseconds(1)))
+        journal.stop()
+    }
+
     @Test("While the disk is too slow the pipeline waits, and nothing is lost")
     func backPressure() throws {
         let folder = try TemporaryFolder()

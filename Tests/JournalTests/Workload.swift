@@ -49,14 +49,15 @@ final class Workload {
     init(
         disk: SimulatedDisk = SimulatedDisk(), segments: Int64 = 3, segmentBytes: Int64 = 24 << 10,
         told: [UInt64: Told] = [:], tags: TagTable = table(), bounds: JournalBounds = JournalBounds(),
-        keepFreeBytes: Int64 = 0
+        keepFreeBytes: Int64 = 0, clock: VirtualClock = VirtualClock(), keep: Duration? = nil,
+        whenFull: [String: WhenFull] = [:]
     ) {
         self.disk = disk
         self.told = told
-        clock = VirtualClock()
+        self.clock = clock
         plan = JournalPlan(
             directory: "journal", diskBytes: segments * segmentBytes, segmentBytes: segmentBytes,
-            keepFreeBytes: keepFreeBytes)
+            keepFreeBytes: keepFreeBytes, keep: keep, whenFull: whenFull)
         nextValue = UInt64(told.count) * 1000 + 1
         givenOut = 0
         journal = Journal(plan: plan, disk: disk, clock: clock, tags: tags, logger: quiet, bounds: bounds)

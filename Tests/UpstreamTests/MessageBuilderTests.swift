@@ -62,6 +62,26 @@ struct MessageBuilderTests {
         #expect(message.readings == 6)
     }
 
+    @Test("says what the clock was worth, and never mixes times of different worth")
+    func clock() {
+        let states: [ClockState] = [.unset, .unset, .rebased, .set]
+        let records = states.enumerated().map { index, clock in
+            var batch = batch([(0, .real(1), .good)])
+            batch.clock = clock
+            return JournalRecord.readings(first: SequenceNumber(UInt64(5 + index)), batch)
+        }
+        let made = messages(records)
+        #expect(made.map(\.message.readings) == [2, 1, 1])
+        #expect(made[0].payload.contains(",\"t\":1795467761123.456789,\"clock\":\"unset\",\"readings\":["))
+        #expect(made[1].payload.contains(",\"clock\":\"rebased\",\"readings\":["))
+        #expect(!made[2].payload.contains("clock"))
+        var alarm = AlarmTransition(
+            alarm: "a", state: .active, priority: .low, device: "d", tag: "t", value: 1, limit: 0, unit: "",
+            timestamp: Self.time, since: Self.time, message: "", action: "")
+        alarm.clock = .rebased
+        #expect(messages([.alarm(SequenceNumber(9), alarm)])[0].payload.contains(",\"clock\":\"rebased\",\"message\""))
+    }
+
     @Test("holds several batches of one device that follow each other, with the times that differ")
     func merged() throws {
         let later = Self.time.advanced(by: .nanoseconds(1))

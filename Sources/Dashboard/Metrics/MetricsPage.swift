@@ -86,7 +86,9 @@ extension MetricsText {
         each("channel_foreign_bytes_total", .counter, "Bytes of others and noise that were stepped over.") {
             Double($0.foreignBytes)
         }
-        each("channel_refused_values", .gauge, "Values that devices refuse and that are left out.") { Double($0.refused) }
+        each("channel_refused_values", .gauge, "Values that devices refuse and that are left out.") {
+            Double($0.refused)
+        }
         each("channel_requests_per_cycle", .gauge, "Requests of one cycle of every scan class.") {
             Double($0.requestsPerCycle)
         }
@@ -148,6 +150,9 @@ extension MetricsText {
         single("journal_durable_sequence", .gauge, "Records below this are on disk.", Double(journal.durable.value))
         single("journal_memory_only", .gauge, "1 while the disk refuses.", journal.isMemoryOnly ? 1 : 0)
         single("journal_dropped_total", .counter, "Records lost before the disk.", Double(journal.dropped))
+        single("clock_set", .gauge, "0 while the clock can't be believed.", journal.isClockSet ? 1 : 0)
+        single("clock_steps_total", .counter, "Times that the clock was set.", Double(journal.clockSteps))
+        single("journal_waiting", .gauge, "1 while reading waits for a sink.", journal.isWaiting ? 1 : 0)
         single("journal_bad_slots", .gauge, "Slots that failed and are not used.", Double(journal.badSlots))
     }
 
@@ -185,6 +190,7 @@ extension MetricsText {
         each("sink_backlog_age_seconds", .gauge, "Age of the oldest record not yet acknowledged.") { sink in
             sink.oldestUnacknowledged.map { max(0, now.duration(since: $0).inSeconds) } ?? 0
         }
+        each("sink_missed_records_total", .counter, "Records given up before the sink had them.") { Double($0.missed) }
         each("sink_set_aside_total", .counter, "Records that the receiver refused for good.") { Double($0.setAside) }
     }
 }

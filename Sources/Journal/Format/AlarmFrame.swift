@@ -11,8 +11,10 @@ enum AlarmFrame {
     }
 
     static func append(_ transition: AlarmTransition, sequence: UInt64, isRestated: Bool, to bytes: inout [UInt8]) {
+        let clock: FrameFlags = transition.clock == .unset ? .clockUnset : []
         let header = FrameHeader(
-            type: FrameType.event, flags: isRestated ? .restated : [], payloadBytes: 0, count: isRestated ? 0 : 1,
+            type: FrameType.event, flags: isRestated ? [.restated, clock] : clock, payloadBytes: 0,
+            count: isRestated ? 0 : 1,
             sequence: sequence, timestamp: transition.timestamp)
         var fields = FieldWriter()
         func text(_ id: UInt8, _ string: String) { fields.field(id, string.cut(toBytes: FormatBounds.alarmTextBytes)) }
@@ -59,6 +61,7 @@ enum AlarmFrame {
         }
         guard let state, !transition.alarm.isEmpty else { return nil }
         transition.state = state
+        transition.clock = frame.header.flags.contains(.clockUnset) ? .unset : .set
         return transition
     }
 }

@@ -1,5 +1,6 @@
 // Where every sink goes on: restated whole in each segment header and in each cursor frame.
 
+internal import GatewayModel
 internal import GatewayPlatform
 
 /// The cursors by sink name. The last table in the log is the truth: a sink that is absent from it was forgotten.
@@ -71,8 +72,10 @@ struct CursorFrame {
     var reservation: UInt64
     var cursors: CursorTable
 
-    func append(to bytes: inout [UInt8], sequence: UInt64, flags: FrameFlags) {
-        let header = FrameHeader(type: FrameType.cursors, flags: flags, payloadBytes: 0, sequence: sequence)
+    /// - Parameter wall: what the wall clock says, so that a start knows how far it had come.
+    func append(to bytes: inout [UInt8], sequence: UInt64, flags: FrameFlags, wall: Timestamp) {
+        let header = FrameHeader(
+            type: FrameType.cursors, flags: flags, payloadBytes: 0, sequence: sequence, timestamp: wall)
         FrameHeader.append(header, to: &bytes) { payload in
             payload.append(little: reservation)
             cursors.append(to: &payload)

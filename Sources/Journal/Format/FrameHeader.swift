@@ -9,7 +9,7 @@ enum FrameType {
     static let dictionary: UInt8 = 2
     static let cursors: UInt8 = 3
     static let gap: UInt8 = 4
-    // 5 is kept for clock steps.
+    static let clock: UInt8 = 5
     static let event: UInt8 = 6
     static let seal: UInt8 = 7
 }
@@ -22,6 +22,10 @@ struct FrameFlags: OptionSet {
     static let cleanStop = FrameFlags(rawValue: 2)
     /// The last frame of what a segment restates at its start.
     static let endsPrologue = FrameFlags(rawValue: 4)
+    /// Readings that can be decoded without the frames before them.
+    static let keyframe = FrameFlags(rawValue: 8)
+    /// Records that were taken while the clock was not set.
+    static let clockUnset = FrameFlags(rawValue: 16)
 }
 
 /// The 32 bytes before a frame's payload.
@@ -108,6 +112,15 @@ extension FrameHeader {
         let span = unsafe bytes.span.bytes
         let front = Checksum.crc32c(span.extracting(offset..<offset + 8), seed: seed)
         return Checksum.crc32c(span.extracting(offset + 12..<offset + byteCount), seed: front)
+    }
+
+    /// Adds flags to the whole frames of `bytes` from `offset` on.
+    static func mark(_ bytes: inout [UInt8], from start: Int, _ flags: FrameFlags) {
+        var offset = start
+        while let header = FrameHeader(bytes, at: offset) {
+            bytes[offset + 3] |= flags.rawValue
+            offset += header.byteCount
+        }
     }
 
     /// Puts the checksums into the whole frames of `bytes`.

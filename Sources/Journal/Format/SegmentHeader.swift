@@ -24,19 +24,23 @@ struct SegmentHeader: Equatable {
     var oldestLive: UInt64
     /// Numbers at the very start of the segment that are a gap; 0 when it starts with a record.
     var gapCount: UInt64 = 0
+    /// Nanoseconds of log time when it was begun, see `LogTime`.
+    var logTime: Int64
     var segmentBytes: Int64
     var createdWall: Timestamp
     var createdMonotonic: MonotonicTime
+    /// Whether the wall clock could be believed then.
+    var isClockSet = true
     var cursors = CursorTable()
 
     func encoded() -> [UInt8] {
         var bytes = Self.magic
         bytes.append(little: Self.version)
         bytes.append(little: UInt16(Self.byteCount))
-        bytes.append(little: UInt32(0))  // flags, none yet
+        bytes.append(little: UInt32(isClockSet ? 0 : 1))  // flags
         bytes.append(contentsOf: stream)
         for number in [number, firstSequence, reservation, oldestLive, gapCount] { bytes.append(little: number) }
-        bytes.append(little: UInt64(0))  // kept
+        bytes.append(little: logTime)
         bytes.append(little: segmentBytes)
         bytes.append(little: createdWall.nanoseconds)
         bytes.append(little: createdMonotonic.nanoseconds)
@@ -75,13 +79,17 @@ struct SegmentHeader: Equatable {
         guard Array(copy.prefix(magic.count)) == magic, copy.number(at: 8, as: UInt16.self) == version,
             copy.number(at: copyBytes - 4, as: UInt32.self) == checksum
         else { return nil }
+        let created = copy.number(at: 88, as: Int64.self)
+        // The first stores don't say it: their wall clock is the best there is.
+        let logTime = copy.number(at: 72, as: Int64.self)
         return SegmentHeader(
             stream: Array(copy[16..<32]), number: copy.number(at: 32, as: UInt64.self),
             firstSequence: copy.number(at: 40, as: UInt64.self), reservation: copy.number(at: 48, as: UInt64.self),
             oldestLive: copy.number(at: 56, as: UInt64.self), gapCount: copy.number(at: 64, as: UInt64.self),
-            segmentBytes: copy.number(at: 80, as: Int64.self),
-            createdWall: Timestamp(nanoseconds: copy.number(at: 88, as: Int64.self)),
+            logTime: logTime == 0 ? created : logTime, segmentBytes: copy.number(at: 80, as: Int64.self),
+            createdWall: Timestamp(nanoseconds: created),
             createdMonotonic: MonotonicTime(nanoseconds: copy.number(at: 96, as: Int64.self)),
+            isClockSet: copy.number(at: 12, as: UInt32.self) & 1 == 0,
             cursors: CursorTable(copy, in: 104..<copyBytes - 4) ?? CursorTable())
     }
 }

@@ -77,6 +77,7 @@ struct ChunkBuilder {
             batch.readings.removeFirst(skipped)
         }
         self.dictionary = dictionary
+        if frame.header.flags.contains(.clockUnset) { batch.clock = .unset }
         records.append(.readings(first: SequenceNumber(next), batch))
         next += UInt64(batch.readings.count)
         use(records: batch.readings.count, bytes: bytes)

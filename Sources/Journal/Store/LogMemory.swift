@@ -21,19 +21,37 @@ struct LogMemory: Sendable {
     var cursorVersion = 0
     /// Live segments, oldest first.
     var segments: [SegmentInfo] = []
+    var watch: ClockWatch
+    var clock = ClockLedger()
+    /// What sinks were promised, by the name in `cursors`; what was given up all the same.
+    var whenFull: [String: WhenFull] = [:]
+    var givenUp = GivenUp()
+    /// Records given up before that sink had them.
+    var missed: [String: UInt64] = [:]
+    /// The sink for which the writer waits.
+    var waitsFor: String?
+    /// Something has changed for which the writer waits.
+    var mustCommit = false
     var statistics = JournalStatistics()
 
     /// When the first record came in that isn't written, and the first change that isn't durable.
     var firstUnwritten: MonotonicTime?
     var firstUncommitted: MonotonicTime?
     var unwrittenBytes = 0
+    /// Encoded since the last commit began.
+    var uncommittedBytes = 0
     var pendingBytes = 0
     /// When the writer will look again by itself.
     var nextWake = MonotonicTime(nanoseconds: .max)
     var isAppenderWaiting = false
+    var isStopping = false
     var isStopped = false
 
-    init(bounds: JournalBounds, next: UInt64, durable: UInt64, reservation: UInt64, dictionary: JournalDictionary) {
+    init(
+        bounds: JournalBounds, next: UInt64, durable: UInt64, reservation: UInt64, dictionary: JournalDictionary,
+        watch: ClockWatch
+    ) {
+        self.watch = watch
         self.bounds = bounds
         self.next = next
         self.durable = durable
@@ -65,24 +83,42 @@ extension LogMemory {
             return .dropped
         }
         if statistics.isRAMOnly {
-            while pendingBytes + bytes > bounds.pendingBytes, dropOldest(wall) {}
+            while pendingBytes + bytes > bounds.pendingBytes {
+                if let sink = sinkThatHoldsRAM {
+                    (waitsFor, isAppenderWaiting) = (sink, true)
+                    return .mustWait
+                }
+                guard dropOldest(wall) else { break }
+            }
+            waitsFor = nil
+        } else if isStopping {
+            // Nobody could wait: what is in the mailbox yet is taken in.
+            guard hasNumbers else {
+                statistics.dropped += UInt64(count)
+                return .dropped
+            }
         } else if !hasNumbers || pendingBytes > 0 && pendingBytes + bytes > bounds.pendingBytes {
             isAppenderWaiting = true
             return .mustWait
         }
-        let (first, before) = (next, tail.byteCount)
+        let (first, before, isClockSet) = (next, tail.byteCount, watch.isSet)
         next += UInt64(count)
-        tail.append(first: first, next: next, dictionary: dictionary, blockBytes: bounds.blockBytes) {
-            encode(&$0, first)
+        tail.append(first: first, next: next, dictionary: dictionary, blockBytes: bounds.blockBytes) { bytes in
+            let start = bytes.count
+            encode(&bytes, first)
+            if !isClockSet { FrameHeader.mark(&bytes, from: start, .clockUnset) }
         }
         let added = tail.byteCount - before
         pendingBytes += added
         unwrittenBytes += added
+        uncommittedBytes += added
         statistics.records += UInt64(count)
         let writeAt = (firstUnwritten ?? now).advanced(by: bounds.flushDelay)
         firstUnwritten = firstUnwritten ?? now
         firstUncommitted = firstUncommitted ?? now
-        let isFull = unwrittenBytes >= bounds.blockBytes && unwrittenBytes - added < bounds.blockBytes
+        let isFull =
+            unwrittenBytes >= bounds.blockBytes && unwrittenBytes - added < bounds.blockBytes
+            || uncommittedBytes >= bounds.commitBytes && uncommittedBytes - added < bounds.commitBytes
         return .stored(first: first, mustRing: !statistics.isRAMOnly && (isFull || nextWake > writeAt))
     }
 
@@ -108,7 +144,10 @@ extension LogMemory {
     func due(now: MonotonicTime, window: Duration) -> (write: Bool, commit: Bool) {
         let isWindowOver = firstUncommitted.map { now >= $0.advanced(by: window) } ?? false
         let isDelayOver = firstUnwritten.map { now >= $0.advanced(by: bounds.flushDelay) } ?? false
-        return (isDelayOver || unwrittenBytes >= bounds.blockBytes, isWindowOver || isAppenderWaiting)
+        return (
+            isDelayOver || unwrittenBytes >= bounds.blockBytes,
+            isWindowOver || isAppenderWaiting || mustCommit || uncommittedBytes >= bounds.commitBytes
+        )
     }
 
     /// When something will be due if nothing else happens.
@@ -134,6 +173,8 @@ extension LogMemory {
     /// A sync is about to begin: what comes in from now on waits for the next one.
     mutating func noteCommitBegins(written: UInt64, now: MonotonicTime) {
         firstUncommitted = written == next ? nil : now
+        mustCommit = false
+        uncommittedBytes = unwrittenBytes
     }
 
     /// Everything below `sequence` is on the disk.
@@ -144,10 +185,10 @@ extension LogMemory {
         pendingBytes = tail.bytes(after: durable)
     }
 
-    /// Numbers between `sequence` and the end that were given out, not skipped.
-    func records(from sequence: UInt64) -> UInt64 {
-        let start = max(sequence, oldest)
-        guard start < next else { return 0 }
+    /// Numbers from `sequence` on that were given out, not skipped, up to `limit` or to the end.
+    func records(from sequence: UInt64, to limit: UInt64 = .max) -> UInt64 {
+        let (start, end) = (max(sequence, oldest), min(limit, next))
+        guard start < end else { return 0 }
         // By where they begin: a segment that failed and the one after it, or RAM, may tell of the same gap.
         var gaps: [UInt64: UInt64] = [:]
         for segment in segments where segment.gapCount > 0 {
@@ -157,9 +198,10 @@ extension LogMemory {
             gaps[block.first] = max(gaps[block.first] ?? 0, block.next)
         }
         let skipped = gaps.reduce(UInt64(0)) { sum, gap in
-            sum + (gap.value > start ? gap.value - max(start, gap.key) : 0)
+            let (from, to) = (max(start, gap.key), min(end, gap.value))
+            return sum + (to > from ? to - from : 0)
         }
-        return next - start - min(skipped, next - start)
+        return end - start - min(skipped, end - start)
     }
 
     mutating func snapshot() -> JournalStatistics {
@@ -167,6 +209,8 @@ extension LogMemory {
         statistics.durableSequence = SequenceNumber(durable)
         statistics.oldestSequence = SequenceNumber(oldest)
         statistics.segments = segments.count
+        statistics.waitsFor = waitsFor
+        statistics.isClockSet = watch.isSet
         return statistics
     }
 }

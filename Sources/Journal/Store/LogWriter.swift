@@ -18,13 +18,13 @@ struct LogWriter {
 
     private let disk: any Disk
     private let clock: any GatewayClock
-    private let plan: JournalPlan
-    private let memory: SharedMemory
-    private let logger: Logger
+    let plan: JournalPlan
+    let memory: SharedMemory
+    let logger: Logger
     let stream: [UInt8]
 
     private(set) var mode: Mode
-    private var ring: SlotRing
+    var ring: SlotRing
     private var segment: OpenSegment?
     private var lastNumber: UInt64
     /// Records below are in the open segment, durable or not.
@@ -34,6 +34,11 @@ struct LogWriter {
     private var reservation: UInt64
     /// Slots that failed since the last sync that worked.
     private var failures = 0
+    var logTime: LogTime
+    /// Steps of the clock: heeded, written, and durable.
+    var steps: (seen: Int, told: Int, durable: Int)
+    /// When the ring is next looked at for what is too old and for what is missing of the reserve.
+    var nextUpkeep: MonotonicTime
     /// Records counted as dropped that the next sync makes durable after all.
     private var rescued: UInt64 = 0
 
@@ -53,12 +58,17 @@ struct LogWriter {
         written = recovered.end
         standing = StandingAlarms(recovered.standing)
         reservation = recovered.resume
+        let (now, told) = (clock.monotonic(), recovered.clock.count)
+        steps = (told, told, told)
+        logTime = LogTime(after: recovered.logTime, wall: clock.wall(), monotonic: now)
+        nextUpkeep = now.advanced(by: memory.withLock { $0.bounds.upkeepDelay })
     }
 
     // MARK: What the thread does
 
     /// Does what is due at `now`. Never throws: a failed disk is a state.
     mutating func work(now: MonotonicTime) {
+        heedClock()
         switch mode {
         case .stranded, .stopped: break
         case .ramOnly(let probeAt):
@@ -69,10 +79,11 @@ struct LogWriter {
         case .writing:
             let due = memory.withLock { $0.due(now: now, window: plan.commitWindow) }
             do {
-                if due.commit { try commit() } else if due.write { try writePending() }
+                if due.commit { try commit() } else if due.write { _ = try writePending() }
             } catch {
                 slotFailed(error, now: now)
             }
+            if mode == .writing, now >= nextUpkeep { upkeep(now: now) }
         }
         report(now: now)
     }
@@ -85,7 +96,8 @@ struct LogWriter {
                 try commit()
                 if mode != .writing { logger.notice("The journal writes to the disk again.") }
                 mode = .writing
-                return memory.withLock { $0.statistics.ramOnlyTrouble = nil }
+                memory.withLock { $0.statistics.ramOnlyTrouble = nil }
+                return report(now: now)
             } catch {
                 noteFailure(error)
             }
@@ -115,9 +127,10 @@ struct LogWriter {
 
     // MARK: Writing
 
-    /// Writes every frame that is in RAM and not in a segment.
-    private mutating func writePending() throws(DiskError) {
+    /// Writes every frame that is in RAM and not in a segment. False when a sink must get on first.
+    private mutating func writePending() throws(DiskError) -> Bool {
         if segment == nil { try openSegment(now: clock.monotonic()) }
+        guard try writeClockSteps() else { return false }
         while let pending = memory.withLock({ $0.takePending(from: written) }) {
             var start = 0
             // Dropped from RAM while they were being written: if the sync succeeds, they weren't lost.
@@ -126,12 +139,12 @@ struct LogWriter {
             }
             while start < pending.bytes.count {
                 if segment?.dictionary != pending.dictionary.generation {
-                    try write(dictionary: pending.dictionary)
+                    guard try write(dictionary: pending.dictionary) else { return false }
                     continue
                 }
                 let part = fitting(pending.bytes, from: start)
                 if part.end == start {
-                    try rotate()
+                    guard try rotate() else { return false }
                     continue
                 }
                 let frames = Array(pending.bytes[start..<part.end])
@@ -142,6 +155,18 @@ struct LogWriter {
                 start = part.end
             }
         }
+        return true
+    }
+
+    private mutating func writeClockSteps() throws(DiskError) -> Bool {
+        let (untold, count) = memory.withLock { (Array($0.clock.steps(after: steps.told)), $0.clock.count) }
+        guard !untold.isEmpty else { return true }
+        var bytes: [UInt8] = []
+        for step in untold { ClockFrame.append(step, sequence: written, isRestated: false, to: &bytes) }
+        if let room = segment?.room, bytes.count > room { guard try rotate() else { return false } }
+        try segment?.write(bytes)
+        steps.told = count
+        return true
     }
 
     /// As many whole frames as the segment takes, and the number after them.
@@ -155,24 +180,27 @@ struct LogWriter {
         return (end, next)
     }
 
-    private mutating func write(dictionary: JournalDictionary) throws(DiskError) {
+    private mutating func write(dictionary: JournalDictionary) throws(DiskError) -> Bool {
         var bytes: [UInt8] = []
         dictionary.append(to: &bytes, sequence: written)
         guard let room = segment?.room, bytes.count <= room else { return try rotate() }
         try segment?.write(bytes)
         segment?.dictionary = dictionary.generation
+        return true
     }
 
     /// Makes everything durable, the cursors and the reservation with it.
     private mutating func commit() throws(DiskError) {
-        try writePending()
+        _ = try writePending()
         let wanted = memory.withLock { $0.wantedReservation(inLog: reservation) }
         let (version, cursors) = memory.withLock { ($0.cursorVersion, $0.cursors) }
         if version != cursorVersion || wanted > reservation {
             var bytes: [UInt8] = []
-            CursorFrame(reservation: wanted, cursors: cursors).append(to: &bytes, sequence: written, flags: [])
+            CursorFrame(reservation: wanted, cursors: cursors)
+                .append(to: &bytes, sequence: written, flags: [], wall: clock.wall())
             if let room = segment?.room, bytes.count > room {
-                try rotate()
+                // A new segment's header has them; without one they wait like everything else.
+                _ = try rotate()
             } else {
                 try segment?.write(bytes)
                 (cursorVersion, reservation) = (version, wanted)
@@ -190,6 +218,7 @@ struct LogWriter {
         try segment?.sync()
         let took = clock.monotonic().duration(since: began)
         failures = 0
+        steps.durable = steps.told
         standing.noteDurable()
         memory.withLock { memory in
             memory.noteDurable(written, reservation: reservation)
@@ -204,37 +233,49 @@ struct LogWriter {
 
     // MARK: Segments
 
-    private mutating func rotate() throws(DiskError) {
+    /// False when the next slot may not be taken yet: the segment stays open, full as it is.
+    private mutating func rotate() throws(DiskError) -> Bool {
+        let promises = promises()
+        if promises.hasAny, ring.mustWait(byteCount: plan.segmentBytes, promises) {
+            noteWait()
+            return false
+        }
         try segment?.seal(sequence: written, isClean: false)
         // The slot that is taken next may hold the last word on an alarm: what restates it must be durable first.
         try sync()
         try openSegment(now: clock.monotonic())
+        return true
     }
 
     private mutating func openSegment(now: MonotonicTime) throws(DiskError) {
         segment = nil
         let wanted = memory.withLock { $0.wantedReservation(inLog: 0) }
         let (version, cursors) = memory.withLock { ($0.cursorVersion, $0.cursors) }
-        let (newest, gapCount, dictionary) = memory.withLock { memory in
+        let (gapCount, dictionary) = memory.withLock { memory in
             let dictionary = memory.tail.blocks(from: written).first?.dictionary ?? memory.dictionary
-            return (memory.segments.last?.number, memory.tail.gapCount(at: written), dictionary)
+            return (memory.tail.gapCount(at: written), dictionary)
         }
         var prologue: [UInt8] = []
         dictionary.append(to: &prologue, sequence: written)
         standing.restate(to: &prologue, sequence: written)
+        let (moving, isClockSet) = memory.withLock { ($0.clock.moving(from: $0.oldest), $0.watch.isSet) }
+        for step in moving { ClockFrame.append(step, sequence: written, isRestated: true, to: &prologue) }
         CursorFrame(reservation: wanted, cursors: cursors)
-            .append(to: &prologue, sequence: written, flags: .endsPrologue)
+            .append(to: &prologue, sequence: written, flags: .endsPrologue, wall: clock.wall())
         let byteCount = max(plan.segmentBytes, Self.leastBytes(prologue: prologue.count, plan: plan))
-        let memory = memory
-        let claim = try ring.claim(byteCount: byteCount, newest: newest) { number in
-            memory.withLock { $0.segments.removeAll { $0.number <= number } }
+        var promises = promises()
+        // Whoever had to wait has waited: from here on a segment must be had.
+        promises.mustHave = true
+        guard let claim = try ring.claim(byteCount: byteCount, promises) else {
+            preconditionFailure("BUG: a slot that must be had was refused for a sink")
         }
         lastNumber += 1
         let header = SegmentHeader(
             stream: stream, number: lastNumber, firstSequence: written, reservation: wanted,
             oldestLive: memory.withLock { $0.segments.first?.number } ?? lastNumber, gapCount: gapCount,
-            segmentBytes: ring.slots[claim.index].byteCount, createdWall: clock.wall(), createdMonotonic: now,
-            cursors: cursors)
+            logTime: logTime.now(now), segmentBytes: ring.slots[claim.index].byteCount, createdWall: clock.wall(),
+            createdMonotonic: now,
+            isClockSet: isClockSet, cursors: cursors)
         var opened: OpenSegment
         do {
             opened = try OpenSegment(header, in: claim, name: ring.slots[claim.index].file)
@@ -248,6 +289,7 @@ struct LogWriter {
         memory.withLock { memory in
             memory.segments.append(info)
             memory.reservation = wanted
+            memory.waitsFor = nil
         }
         opened.dictionary = dictionary.generation
         // From here on a failure is the open segment's.
@@ -277,6 +319,7 @@ struct LogWriter {
         if let segment { ring.markBad(segment.slot) }
         segment = nil
         standing.rewind()
+        steps.told = steps.durable
         rescued = 0
         written = memory.withLock { memory in
             memory.statistics.diskErrors += 1

@@ -10,9 +10,14 @@ struct RecoveredLog {
     var slots: [SlotRing.Slot] = []
     var segments: [SegmentInfo] = []
     var lastNumber: UInt64 = 0
+    /// How far the log time had come; nil for a new store.
+    var logTime: LogTime.Last?
     /// Where the last record ends, and where numbering goes on. The numbers between are a gap.
     var end: UInt64 = 1
     var resume: UInt64 = 1
+    /// The last time that was seen on a clock that was set.
+    var lastWall: Timestamp?
+    var clock = ClockLedger()
     var cursors = CursorTable()
     var standing: [String: AlarmTransition] = [:]
     var report = RecoveryReport()
@@ -113,6 +118,10 @@ struct Recovery {
         log.resume = replay.isClean && unidentified == 0 ? replay.next : reserved
         log.cursors = replay.cursors
         log.standing = replay.standing.active
+        log.clock = replay.clock
+        // Of a clock that was not set nobody knows how long ago that is: as if no time had passed.
+        log.logTime = LogTime.Last(log: newest.logTime, wall: replay.isClockSet ? replay.begun : nil)
+        log.lastWall = replay.isClockSet ? replay.wall : headers.last { $0.isClockSet }?.createdWall
         log.report.isClean = log.resume == log.end
         log.report.segments = log.segments.count
         log.report.oldest = SequenceNumber(log.segments[0].first)
@@ -139,6 +148,11 @@ private struct Replay {
     var standing = StandingAlarms([:])
     var reservation: UInt64 = 0
     var isClean = false
+    var clock = ClockLedger()
+    /// The wall clock at the beginning of the segment, as it would be without the steps since, and where it was last.
+    var begun = Timestamp(nanoseconds: 0)
+    var wall = Timestamp(nanoseconds: 0)
+    var isClockSet = true
     /// Numbers that lead nowhere.
     var lost: UInt64 = 0
     /// Bytes stepped over before a frame that was whole again.
@@ -151,6 +165,7 @@ private struct Replay {
         if header.firstSequence > next { lost += header.firstSequence - next }
         next = max(next, header.firstSequence)
         cursors = header.cursors
+        (begun, wall, isClockSet) = (header.createdWall, header.createdWall, header.isClockSet)
         reservation = max(reservation, header.reservation)
         isClean = false
         skipped = 0
@@ -173,6 +188,13 @@ private struct Replay {
             guard let table = CursorFrame(frame) else { break }
             cursors = table.cursors
             reservation = max(reservation, table.reservation)
+            if header.timestamp.nanoseconds != 0 { wall = header.timestamp }
+        case FrameType.clock:
+            guard let step = ClockFrame.step(of: frame) else { break }
+            clock.restore(step)
+            guard !header.flags.contains(.restated) else { break }
+            (wall, isClockSet) = (step.after, step.isSet)
+            begun = begun.advanced(by: step.offset)
         default: break
         }
         isClean = header.type == FrameType.seal && header.flags.contains(.cleanStop) && header.sequence == next

@@ -12,6 +12,8 @@ struct SegmentInfo: Sendable {
     let first: UInt64
     /// So many numbers from `first` on are a gap.
     let gapCount: UInt64
+    /// Log time at which it was begun.
+    let logTime: Int64
 
     init(_ header: SegmentHeader, file: String, byteCount: Int64) {
         number = header.number
@@ -20,6 +22,7 @@ struct SegmentInfo: Sendable {
         seed = FrameHeader.seed(stream: header.stream, segment: header.number)
         first = header.firstSequence
         gapCount = header.gapCount
+        logTime = header.logTime
     }
 
     func scanner(_ file: any DiskFile, from offset: Int64 = Int64(SegmentHeader.byteCount)) -> FrameScanner {

@@ -53,31 +53,95 @@ struct SlotRing {
     mutating func markBad(_ index: Int) { slots[index].state = .bad }
     mutating func assign(_ segment: UInt64, to index: Int) { slots[index].segment = segment }
 
-    /// Finds the slot for the next segment: an unused one, a new one while the ring may grow, else the oldest.
-    /// - Parameters:
-    ///   - newest: its slot is never taken.
-    ///   - release: told the number of a segment before its bytes are given up.
-    mutating func claim(
-        byteCount: Int64, newest: UInt64?, release: (UInt64) -> Void
-    ) throws(DiskError) -> Claim {
-        removeUseless()
-        if let unused = slots.firstIndex(where: { $0.segment == nil && $0.state == .good }) {
-            return try open(unused, byteCount: byteCount)
-        }
-        var refusal = DiskError(operation: "create", file: plan.directory, code: Self.noSpace)
-        if mayGrow(by: byteCount) {
-            do { return try create(byteCount: byteCount) } catch { refusal = error }
-            trouble = "The ring stays small: \(refusal)."
-        }
-        while let (index, segment) = oldest(but: newest) {
-            release(segment)
-            if slots[index].state == .good { return try open(index, byteCount: byteCount) }
-            slots[index].segment = nil
-            removeUseless()
-            if let claim = try? create(byteCount: byteCount) { return claim }
-        }
-        throw refusal
+    /// What the ring gives up and what stands against it, as those know who look at the cursors.
+    struct Promises {
+        /// Its slot is never taken.
+        var newest: UInt64?
+        var hasAny = false
+        var mustHave = false
+        /// Bytes in RAM that a stop has to find room for.
+        var pendingBytes = 0
+        /// What stands against giving up that segment.
+        var hold: (UInt64) -> Hold = { _ in .none }
+        /// Told the number of a segment before its bytes are given up.
+        var release: (UInt64) -> Void = { _ in }
     }
+
+    /// Finds the slot for the next segment as the retention rule says.
+    /// - Returns: nil when a sink must get on first.
+    mutating func claim(byteCount: Int64, _ promises: Promises) throws(DiskError) -> Claim? {
+        let rule = rule(byteCount: byteCount, promises)
+        var refusal = DiskError(operation: "create", file: plan.directory, code: Self.noSpace)
+        var canCreate = true
+        removeUseless()
+        removeSurplus(rule.slots)
+        while true {
+            switch rule.step(view(rule, byteCount: byteCount, promises, canCreate: canCreate)) {
+            case .useUnused:
+                guard let unused = firstUnused else { throw refusal }
+                return try open(unused, byteCount: byteCount)
+            case .grow:
+                do { return try create(byteCount: byteCount) } catch { refusal = error }
+                trouble = "The ring stays small: \(refusal)."
+                canCreate = false
+            case .giveUpOldest:
+                guard let (index, segment) = oldest(but: promises.newest) else { throw refusal }
+                promises.release(segment)
+                slots[index].segment = nil
+                // Nobody can need a failed slot's records any more: there is room for another in its place.
+                if slots[index].state == .bad { canCreate = true }
+                removeUseless()
+            case .wait: return nil
+            case .refuse: throw refusal
+            }
+        }
+    }
+
+    /// Whether the next claim would have to wait for a sink.
+    mutating func mustWait(byteCount: Int64, _ promises: Promises) -> Bool {
+        let rule = rule(byteCount: byteCount, promises)
+        return rule.step(view(rule, byteCount: byteCount, promises, canCreate: true)) == .wait
+    }
+
+    /// Makes one slot of the reserve, if one is missing and there is room.
+    mutating func prepareReserve(_ promises: Promises) {
+        let byteCount = plan.segmentBytes
+        let rule = rule(byteCount: byteCount, promises)
+        guard promises.hasAny,
+            rule.missingReserve(view(rule, byteCount: byteCount, promises, canCreate: true)) > 0
+        else { return }
+        do {
+            _ = try create(byteCount: byteCount)
+        } catch {
+            trouble = "The ring stays small: \(error)."
+        }
+    }
+
+    /// Gives the segments up to `number` up without need of their slots.
+    mutating func forget(upTo number: UInt64) {
+        for index in slots.indices where slots[index].segment.map({ $0 <= number }) == true {
+            slots[index].segment = nil
+        }
+    }
+
+    private func rule(byteCount: Int64, _ promises: Promises) -> RetentionRule {
+        RetentionRule(
+            slots: Int(max(2, plan.diskBytes / max(byteCount, plan.segmentBytes))), hasPromises: promises.hasAny,
+            mustHave: promises.mustHave, extra: 2 + 2 * promises.pendingBytes / Int(plan.segmentBytes))
+    }
+
+    private mutating func view(
+        _ rule: RetentionRule, byteCount: Int64, _ promises: Promises, canCreate: Bool
+    ) -> RetentionRule.View {
+        RetentionRule.View(
+            unused: unusedSlots, good: goodSlots, live: slots.count { $0.segment != nil && $0.state == .good },
+            oldest: oldest(but: promises.newest).map { promises.hold($0.segment) },
+            mayGrow: canCreate && goodSlots < rule.mostSlots && hasRoom(for: byteCount))
+    }
+
+    private var unusedSlots: Int { slots.count { $0.segment == nil && $0.state == .good } }
+
+    private var firstUnused: Int? { slots.firstIndex { $0.segment == nil && $0.state == .good } }
 
     /// ENOSPC, without importing the C library for one number.
     private static let noSpace: Int32 = 28
@@ -96,8 +160,17 @@ struct SlotRing {
         }.min { $0.1 < $1.1 }
     }
 
-    private mutating func mayGrow(by byteCount: Int64) -> Bool {
-        guard goodSlots < max(2, plan.diskBytes / max(byteCount, plan.segmentBytes)) else { return false }
+    /// The plan was made smaller, or a start had needed more: what holds nothing is given back.
+    private mutating func removeSurplus(_ wanted: Int) {
+        while goodSlots > wanted, unusedSlots > 1,
+            let index = slots.lastIndex(where: { $0.segment == nil && $0.state == .good }),
+            (try? disk.remove(slots[index].file)) != nil
+        {
+            slots.remove(at: index)
+        }
+    }
+
+    private mutating func hasRoom(for byteCount: Int64) -> Bool {
         let free = (try? disk.freeBytes()) ?? 0
         let fits = free - byteCount >= plan.keepFreeBytes
         trouble = fits ? nil : "The ring stays small: only \(free >> 20) MiB are free in \(plan.directory)."
