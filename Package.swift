@@ -62,6 +62,7 @@ let package = Package(
         // Middle: kept, remembered, judged.
         ours("Journal", ["GatewayModel", "GatewayPlatform", logging]),
         ours("History", ["GatewayModel"]),
+        ours("Export", ["GatewayModel"]),
         ours("Rules", ["GatewayModel"]),
 
         // Upstream, and the people who look in.
@@ -106,7 +107,7 @@ let package = Package(
             name: "lineside",
             dependencies: [
                 "GatewayModel", "CPlatform", "GatewayPlatform", "ModbusDriver", "GatewayConfiguration",
-                "Commissioning", "Gateway", "Simulation", "Writes", logging, lifecycle,
+                "Commissioning", "Gateway", "Simulation", "Writes", "Journal", "Export", logging, lifecycle,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -154,6 +155,7 @@ let package = Package(
             ]),
         tests("JournalTests", ["GatewayModel", "GatewayPlatform", "Journal", "Simulation", "TestSupport", logging]),
         tests("HistoryTests", ["GatewayModel", "History"]),
+        tests("ExportTests", ["GatewayModel", "Export", "TestSupport"]),
         tests("RulesTests", ["GatewayModel", "Rules"]),
         tests(
             "UpstreamTests",

@@ -13,9 +13,13 @@ struct ArchitectureTests {
         ("ModbusDriver", ["GatewayModel", "GatewayPlatform", "Acquisition", "CModbus", "Logging"]),
         ("MQTTLink", ["GatewayModel", "GatewayPlatform", "CMosquitto", "Logging"]),
         ("MQTTDriver", ["GatewayModel", "GatewayPlatform", "Acquisition", "MQTTLink", "Logging"]),
-        ("Writes", ["GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "MQTTLink", "Logging", "Crypto"]),
+        (
+            "Writes",
+            ["GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "MQTTLink", "Logging", "Crypto"]
+        ),
         ("Journal", ["GatewayModel", "GatewayPlatform", "Logging"]),
         ("History", ["GatewayModel"]),
+        ("Export", ["GatewayModel"]),
         ("Rules", ["GatewayModel"]),
         ("Upstream", ["GatewayModel", "GatewayPlatform", "Journal", "MQTTLink", "Logging"]),
         (
@@ -49,8 +53,9 @@ struct ArchitectureTests {
         (
             "lineside",
             [
-                "ArgumentParser", "CPlatform", "Commissioning", "Gateway", "GatewayConfiguration", "GatewayModel",
-                "GatewayPlatform", "Logging", "ModbusDriver", "ServiceLifecycle", "Simulation", "UnixSignals", "Writes",
+                "ArgumentParser", "CPlatform", "Commissioning", "Export", "Gateway", "GatewayConfiguration",
+                "GatewayModel", "GatewayPlatform", "Journal", "Logging", "ModbusDriver", "ServiceLifecycle",
+                "Simulation", "UnixSignals", "Writes",
             ]
         ),
     ]
