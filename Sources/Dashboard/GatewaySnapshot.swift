@@ -124,6 +124,9 @@ package struct JournalState: Equatable, Sendable {
     /// False while the machine's clock can't be believed; and how often it was set since the start.
     package var isClockSet = true
     package var clockSteps = 0
+    /// Old segments looked through, and records in them that were found to be damaged.
+    package var scrubbedSegments = 0
+    package var damagedRecords = 0
     package init() {}
 }
 

@@ -71,7 +71,8 @@ final class FieldSide: Sendable {
                 next.channels[name] = kept
             } else {
                 let channel = ModbusChannel(
-                    plan: plan, knowledge: keeper.knowledge(of: plan), pool: pipeline.pool, logger: logger, deliver: pipeline.accept)
+                    plan: plan, knowledge: keeper.knowledge(of: plan), pool: pipeline.pool, logger: logger,
+                    deliver: pipeline.accept)
                 channel.start()
                 next.channels[name] = channel
             }

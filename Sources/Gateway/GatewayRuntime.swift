@@ -145,18 +145,19 @@ package final class GatewayRuntime: Sendable {
             return try POSIXDisk(path: plan.directory)
         } catch {
             logger.error("the store's folder cannot be used: \(error)")
-            return MissingDisk(error: error)
+            return LateDisk(path: plan.directory)
         }
     }
 }
 
-/// The disk of a store whose folder could not be made: every call fails with the first reason.
-private struct MissingDisk: Disk {
-    let error: DiskError
-    func list() throws(DiskError) -> [String] { throw error }
-    func open(_ name: String, create: Bool) throws(DiskError) -> POSIXFile { throw error }
-    func rename(_ name: String, to newName: String) throws(DiskError) { throw error }
-    func remove(_ name: String) throws(DiskError) { throw error }
-    func syncDirectory() throws(DiskError) { throw error }
-    func freeBytes() throws(DiskError) -> Int64 { throw error }
+/// The disk of a store whose folder could not be made at the start: each call tries again.
+private struct LateDisk: Disk {
+    let path: String
+    private func disk() throws(DiskError) -> POSIXDisk { try POSIXDisk(path: path) }
+    func list() throws(DiskError) -> [String] { try disk().list() }
+    func open(_ name: String, create: Bool) throws(DiskError) -> POSIXFile { try disk().open(name, create: create) }
+    func rename(_ name: String, to newName: String) throws(DiskError) { try disk().rename(name, to: newName) }
+    func remove(_ name: String) throws(DiskError) { try disk().remove(name) }
+    func syncDirectory() throws(DiskError) { try disk().syncDirectory() }
+    func freeBytes() throws(DiskError) -> Int64 { try disk().freeBytes() }
 }

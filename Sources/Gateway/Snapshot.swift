@@ -170,6 +170,8 @@ extension GatewayRuntime {
         state.dropped = Int(statistics.dropped)
         state.badSlots = statistics.badSlots
         state.isWaiting = statistics.waitsFor != nil
+        state.scrubbedSegments = Int(statistics.scrubbedSegments)
+        state.damagedRecords = Int(clamping: statistics.damagedRecords)
         state.isClockSet = statistics.isClockSet
         state.clockSteps = Int(statistics.clockSteps)
         return state

@@ -7,7 +7,8 @@ package protocol Disk: Sendable {
     associatedtype File: DiskFile
     /// The names of the files in the folder, sorted.
     func list() throws(DiskError) -> [String]
-    /// Opens a file for reading and writing; with `create` a missing file is made, without it that is ENOENT.
+    /// Opens a file for reading and writing; with `create` a missing file is made, without it that is ENOENT. Where
+    /// nothing may be written, an existing file is opened for reading alone, and writing to it fails.
     func open(_ name: String, create: Bool) throws(DiskError) -> File
     func rename(_ name: String, to newName: String) throws(DiskError)
     func remove(_ name: String) throws(DiskError)
@@ -72,7 +73,10 @@ package struct POSIXDisk: Disk {
 
     package func open(_ name: String, create: Bool) throws(DiskError) -> POSIXFile {
         let flags = O_RDWR | O_CLOEXEC | (create ? O_CREAT : 0)
-        let descriptor = unsafe Glibc.open("\(path)/\(name)", flags, 0o600)
+        var descriptor = unsafe Glibc.open("\(path)/\(name)", flags, 0o600)
+        if descriptor < 0, !create, errno == EROFS || errno == EACCES {
+            descriptor = unsafe Glibc.open("\(path)/\(name)", O_RDONLY | O_CLOEXEC)
+        }
         guard descriptor >= 0 else { throw DiskError(operation: "open", file: name, code: errno) }
         return POSIXFile(name: name, descriptor: descriptor)
     }

@@ -18,9 +18,13 @@ package final class Journal: Sendable {
     let plan: JournalPlan
     let bounds: JournalBounds
     let clock: any GatewayClock
+    private let logger: Logger
     let memory: SharedMemory
     let dictionaries: Dictionaries
     let reader: SegmentReader
+    /// For queries, so that they take nothing from the sinks' places in the log.
+    let rangeReader: SegmentReader
+    let disk: any Disk
     let readFailures = Mutex<[UInt64: Int]>([:])
     private let writer: Mutex<LogWriter>
     private let bells = Mutex<[WakeUp]>([])
@@ -29,14 +33,17 @@ package final class Journal: Sendable {
     private let work = WakeUp()
     private let room = WakeUp()
     private let thread = Mutex<DedicatedThread?>(nil)
+    private let keeper = Mutex<(thread: DedicatedThread, stop: StopSignal)?>(nil)
     private let isStopping = Atomic(false)
     /// For a minute after the clock was set there may be batches that were read before.
     private let mayBeLate = Atomic(false)
 
     /// Recovers what the disk holds and begins a segment, before it returns.
+    /// - Parameter isReadOnly: nothing is written and nothing taken in; for those who look into a store, also beside a
+    ///   gateway that writes it.
     package init(
         plan: JournalPlan, disk: any Disk, clock: any GatewayClock, tags: TagTable, logger: Logger,
-        bounds: JournalBounds = JournalBounds()
+        bounds: JournalBounds = JournalBounds(), isReadOnly: Bool = false
     ) {
         let began = clock.monotonic()
         let dictionary = JournalDictionary(tags)
@@ -65,8 +72,14 @@ package final class Journal: Sendable {
         }
         var memory = SharedMemory(start)
         var writer = LogWriter(log, disk: disk, clock: clock, plan: plan, memory: memory, logger: logger)
-        if trouble == nil { writer.beginSegment(now: began) }
-        if trouble != nil || writer.mode != .writing {
+        if isReadOnly {
+            writer.retire()
+            memory.withLock { $0.isStopped = true }
+            log.report.trouble = trouble.map { "\($0)" }
+        } else if trouble == nil {
+            writer.beginSegment(now: began)
+        }
+        if !isReadOnly, trouble != nil || writer.mode != .writing {
             // Nothing durable says that numbers are given out, so they are given out under another name.
             log.report.trouble =
                 trouble.map { "\($0)" }
@@ -82,20 +95,30 @@ package final class Journal: Sendable {
             start.statistics.ramOnlyTrouble = log.report.sentence
             memory = SharedMemory(start)
             writer = LogWriter(log, disk: disk, clock: clock, plan: plan, memory: memory, logger: logger)
-            writer.strand()
+            writer.strand(now: began)
         }
         log.report.took = clock.monotonic().duration(since: began)
         recovery = log.report
         stream = Self.spelled(log.stream)
         dictionaries = Dictionaries(dictionary)
         reader = SegmentReader(disk: disk, dictionaries: dictionaries)
+        rangeReader = SegmentReader(disk: disk, dictionaries: dictionaries)
+        self.disk = disk
+        self.logger = logger
         self.plan = plan
         self.bounds = bounds
         self.clock = clock
         self.memory = memory
         self.writer = Mutex(writer)
         // Until the thread's first round: the watchdog counts from here.
-        memory.withLock { $0.statistics.lastProgress = clock.monotonic() }
+        memory.withLock { memory in
+            memory.statistics.lastProgress = clock.monotonic()
+            if log.report.newerFiles > 0 {
+                memory.statistics.versionTrouble =
+                    "\(log.report.newerFiles) files of the journal were written by a newer version and are left alone: "
+                    + "that version can export them."
+            }
+        }
         logger.log(level: log.report.trouble == nil ? .info : .error, "\(log.report.sentence)")
     }
 
@@ -136,6 +159,8 @@ package final class Journal: Sendable {
                     batch, rows: part.rows, text: part.text, dictionary: dictionary,
                     sequence: first + UInt64(part.rows.lowerBound), to: &bytes)
             }
+        } note: {
+            $0.add(batch, from: $1, isClockSet: $2)
         }
     }
 
@@ -145,6 +170,8 @@ package final class Journal: Sendable {
         let number = admit(count: 1, bytes: FrameHeader.byteCount + 8 * FormatBounds.alarmTextBytes) {
             bytes, _, first in
             AlarmFrame.append(transition, sequence: first, isRestated: false, to: &bytes)
+        } note: {
+            $0.add(transition, at: $1, isClockSet: $2)
         }
         memory.withLock { memory in
             var transition = transition
@@ -155,7 +182,8 @@ package final class Journal: Sendable {
     }
 
     private func admit(
-        count: Int, bytes: Int, encode: (inout [UInt8], _ dictionary: UInt64, _ first: UInt64) -> Void
+        count: Int, bytes: Int, encode: (inout [UInt8], _ dictionary: UInt64, _ first: UInt64) -> Void,
+        note: (inout PendingSpans, _ first: UInt64, _ isClockSet: Bool) -> Void
     ) -> SequenceNumber {
         while true {
             let (now, wall) = (clock.monotonic(), clock.wall())
@@ -165,6 +193,7 @@ package final class Journal: Sendable {
                 let admission = memory.admit(count: count, bytes: bytes, now: now, wall: wall) { bytes, first in
                     encode(&bytes, generation, first)
                 }
+                if case .stored(let first, _) = admission { note(&memory.spans, first, memory.watch.isSet) }
                 return (admission, memory.next, step)
             }
             if let step { noteClock(step) }
@@ -207,7 +236,10 @@ package final class Journal: Sendable {
     /// Takes the table of a reload: appends that follow are read with it.
     package func adopt(_ tags: TagTable) {
         let dictionary = dictionaries.adopt(JournalDictionary(tags))
-        memory.withLock { $0.dictionary = dictionary }
+        memory.withLock { memory in
+            memory.dictionary = dictionary
+            memory.spans.adopt(dictionary.table)
+        }
     }
 
     /// What sinks are promised from now on, by name; after a reload.
@@ -274,7 +306,21 @@ package final class Journal: Sendable {
                 }
             }
         }
+        keeper.withLock { keeper in
+            guard keeper == nil else { return }
+            let stop = StopSignal()
+            keeper = (DedicatedThread(name: "journal-keeper") { [self] in keepSegments(until: stop) }, stop)
+        }
     }
+
+    private func keepSegments(until stop: StopSignal) {
+        let system = SystemClock()
+        var keeper = segmentKeeper()
+        while !stop.wait(until: system.monotonic().advanced(by: keeper.step(system))) {}
+    }
+
+    /// What the second thread goes about with; tests step it by themselves.
+    func segmentKeeper() -> LogKeeper { LogKeeper(self, disk: disk, logger: logger, now: clock.monotonic()) }
 
     /// From now on `append` doesn't wait for a sink any more: who stops must come to an end. What the ring has no room
     /// for is written all the same, into a slot beyond the plan.
@@ -293,6 +339,10 @@ package final class Journal: Sendable {
         isStopping.store(true, ordering: .releasing)
         work.ring()
         thread.withLock { $0 }?.join()
+        if let keeper = keeper.withLock({ $0 }) {
+            keeper.stop.raise()
+            keeper.thread.join()
+        }
         writer.withLock { $0.stop(now: clock.monotonic()) }
         announceCommit()
         room.ring()

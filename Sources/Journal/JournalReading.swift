@@ -10,10 +10,14 @@ extension Journal {
     ///
     /// A batch is cut only when it alone is too much. Numbers without a record are told as gaps.
     package func read(from: SequenceNumber, maxRecords: Int, maxBytes: Int) -> JournalChunk {
+        read(from: from, maxRecords: maxRecords, maxBytes: maxBytes, through: reader)
+    }
+
+    func read(from: SequenceNumber, maxRecords: Int, maxBytes: Int, through reader: SegmentReader) -> JournalChunk {
         while true {
             var chunk = ChunkBuilder(
                 from: from.value, maxRecords: maxRecords, maxBytes: maxBytes, now: clock.wall())
-            guard fill(&chunk) else { continue }
+            guard fill(&chunk, through: reader) else { continue }
             if chunk.corrupt > 0 { memory.withLock { $0.statistics.corrupt += chunk.corrupt } }
             return JournalChunk(
                 records: putRight(chunk.records), next: SequenceNumber(chunk.next),
@@ -29,7 +33,7 @@ extension Journal {
     }
 
     /// False when a segment was recycled while it was read.
-    private func fill(_ chunk: inout ChunkBuilder) -> Bool {
+    private func fill(_ chunk: inout ChunkBuilder, through reader: SegmentReader) -> Bool {
         let (oldest, next, tail, segments, givenUp) = memory.withLock {
             ($0.oldest, $0.next, $0.tail.first ?? $0.next, $0.segments, $0.givenUp)
         }
@@ -41,7 +45,7 @@ extension Journal {
         while chunk.next < tail {
             guard let index = segments.lastIndex(where: { $0.first <= chunk.next }) else { break }
             let end = index + 1 < segments.count ? min(segments[index + 1].first, tail) : tail
-            guard read(segments[index], until: end, of: segments, into: &chunk) else { break }
+            guard read(segments[index], until: end, of: segments, into: &chunk, through: reader) else { break }
             let isLive = memory.withLock { ($0.segments.first?.number ?? .max) <= segments[index].number }
             guard isLive else {
                 reader.release(segments[index])
@@ -54,7 +58,8 @@ extension Journal {
 
     /// True when the chunk may go on behind the segment.
     private func read(
-        _ segment: SegmentInfo, until end: UInt64, of segments: [SegmentInfo], into chunk: inout ChunkBuilder
+        _ segment: SegmentInfo, until end: UInt64, of segments: [SegmentInfo], into chunk: inout ChunkBuilder,
+        through reader: SegmentReader
     ) -> Bool {
         do {
             return try reader.read(segment, until: end, of: segments, into: &chunk)
@@ -81,6 +86,25 @@ extension Journal {
                 offset += header.byteCount
             }
         }
+    }
+
+    /// The numbers in the log that lead to no record, as far as is known: what a restart skipped, what the disk cost,
+    /// and what was found to be damaged when old segments were looked through. In order.
+    package func gaps() -> [JournalGap] {
+        let (begun, damage, tail) = memory.withLock { memory in
+            (
+                memory.segments.filter { $0.gapCount > 0 }.map { $0.first..<$0.first + $0.gapCount }, memory.damage,
+                memory.tail.blocks(from: memory.durable).filter(\.isGap).map { $0.first..<$0.next }
+            )
+        }
+        var gaps: [UInt64: JournalGap] = [:]
+        for range in begun + tail where gaps[range.lowerBound] == nil {
+            // The frame tells the reason.
+            let chunk = read(from: SequenceNumber(range.lowerBound), maxRecords: 1, maxBytes: 1, through: rangeReader)
+            if case .gap(let gap)? = chunk.records.first { gaps[range.lowerBound] = gap }
+        }
+        for gap in damage where gaps[gap.first.value] == nil { gaps[gap.first.value] = gap }
+        return gaps.values.sorted { $0.first < $1.first }
     }
 
     // MARK: Cursors

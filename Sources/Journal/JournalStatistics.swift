@@ -36,11 +36,17 @@ package struct JournalStatistics: Equatable, Sendable {
     /// Changes of the wall clock since the start, and whether it can be believed.
     package var clockSteps: UInt64 = 0
     package var isClockSet = true
+    /// Old segments that were looked through since the start, and what was found to be damaged in them.
+    package var scrubbedSegments: UInt64 = 0
+    package var scrubbedBytes: UInt64 = 0
+    package var damagedRecords: UInt64 = 0
     /// Sentences for people; empty while all is well.
     package var ramOnlyTrouble: String?
     package var ringTrouble: String?
     package var retentionTrouble: String?
     package var clockTrouble: String?
+    package var damageTrouble: String?
+    package var versionTrouble: String?
     /// When the thread last came by. It does so at least once a second, unless the disk holds it.
     package var lastProgress = MonotonicTime(nanoseconds: 0)
 
@@ -48,6 +54,7 @@ package struct JournalStatistics: Equatable, Sendable {
         let waiting = waitsFor.map {
             "Reading waits: the journal is full of what sink '\($0)' has not sent, and that was not to be given up."
         }
-        return [ramOnlyTrouble, ringTrouble, retentionTrouble, waiting, clockTrouble].compactMap(\.self)
+        return [ramOnlyTrouble, ringTrouble, retentionTrouble, waiting, clockTrouble, damageTrouble, versionTrouble]
+            .compactMap(\.self)
     }
 }

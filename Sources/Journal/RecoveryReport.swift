@@ -16,6 +16,8 @@ package struct RecoveryReport: Equatable, Sendable {
     package var damagedBytes = 0
     /// One sentence for each file that can't be used as it is.
     package var setAside: [String] = []
+    /// How many of them were written by a newer version.
+    package var newerFiles = 0
     /// Why there is no disk; nil when there is one.
     package var trouble: String?
     package var took = Duration.zero

@@ -30,6 +30,15 @@ package final class SimulatedDisk: Disk {
         }
     }
 
+    /// What the whole folder suffers from, until it is told otherwise.
+    package enum Condition: Sendable {
+        case sound
+        /// Remounted so that nothing can be written.
+        case readOnly
+        /// Taken away: no name is found; open files go on.
+        case gone
+    }
+
     private let state: Mutex<SimulatedDiskState>
 
     package init(freeBytes: Int64 = 1 << 40) { state = Mutex(SimulatedDiskState(freeBytes: freeBytes)) }
@@ -41,6 +50,8 @@ package final class SimulatedDisk: Disk {
     }
 
     // MARK: For tests
+
+    package func suffer(_ condition: Condition) { state.withLock { $0.condition = condition } }
 
     package func fail(_ fault: Fault?) {
         state.withLock { $0.fault = fault.map { ($0, 0) } }
@@ -96,8 +107,10 @@ package final class SimulatedDisk: Disk {
         let number: Int? = try call(.open, name) { state, _ in
             if let present = state.content.names[name] { return present }
             guard create else { return nil }
+            guard state.condition != .readOnly else { return -1 }
             return state.record(.create(name))
         }
+        if number == -1 { throw DiskError(operation: "open", file: name, code: 30) }
         guard let number else { throw DiskError(operation: "open", file: name, code: 2) }
         return SimulatedFile(disk: self, number: number, name: name)
     }
@@ -131,7 +144,8 @@ package final class SimulatedDisk: Disk {
         let (result, code): (Result?, Int32) = state.withLock { state in
             if let file = partly?.file, state.failedFiles.contains(file) { state.callsAfterFailure += 1 }
             if let code = state.failure(of: operation) {
-                if let partly {
+                // What may not be written at all isn't written in part either.
+                if let partly, state.condition == .sound {
                     state.record(partly)
                     if let file = partly.file { state.failedFiles.insert(file) }
                 }
@@ -196,6 +210,7 @@ private struct SimulatedDiskState {
     var calls: [SimulatedDisk.Operation: Int] = [:]
     var failedFiles: Set<Int> = []
     var callsAfterFailure = 0
+    var condition = SimulatedDisk.Condition.sound
     var fault: (plan: SimulatedDisk.Fault, seen: Int)?
     var freeBytes: Int64
     var generator = SeededGenerator(seed: 1)
@@ -210,6 +225,11 @@ private struct SimulatedDiskState {
 
     mutating func failure(of operation: SimulatedDisk.Operation) -> Int32? {
         calls[operation, default: 0] += 1
+        switch (condition, operation) {
+        case (.readOnly, .write), (.readOnly, .sync), (.readOnly, .rename), (.readOnly, .remove): return 30
+        case (.gone, .list), (.gone, .open), (.gone, .rename), (.gone, .remove), (.gone, .syncDirectory): return 2
+        default: break
+        }
         guard let (plan, seen) = fault, plan.operation == nil || plan.operation == operation else { return nil }
         fault = (plan, seen + 1)
         return seen >= plan.call && seen - plan.call < plan.count ? plan.code : nil

@@ -27,6 +27,17 @@ import Testing
     }()
     private static let files = ["0000.segment", "0001.segment", "0002.segment"]
 
+    /// Every byte that was written, and a few of the many zeros between: a header's all fail the same checksum, and
+    /// those before the seal are part of nothing.
+    private static func telling(_ bytes: [UInt8]) -> [Int] {
+        let seal = bytes.count - 1024
+        let used = bytes[..<seal].lastIndex { $0 != 0 } ?? 0
+        return bytes.indices.filter { offset in
+            if offset < 4096 { return offset < 200 || offset % 2048 > 2040 || offset % 67 == 0 }
+            return offset <= used + 8 || offset >= seal && offset < seal + 400 || offset % 97 == 0
+        }
+    }
+
     /// Starts on the damaged disk and checks what must hold for any damage.
     private func check(_ disk: SimulatedDisk, _ what: String, from: UInt64? = nil) -> (Workload, ReadBack) {
         let told = Self.store.told
@@ -45,9 +56,7 @@ import Testing
         let store = Self.store
         #expect(store.statistics.segments == 3)
         let bytes = try #require(store.disk.content(of: file))
-        let used = bytes.lastIndex { $0 != 0 } ?? 0
-        // A header's zeros all fail the same checksum.
-        for offset in 0...used where offset > 4096 || offset < 200 || offset % 67 == 0 || offset % 2048 > 2040 {
+        for offset in Self.telling(bytes) {
             var damaged = bytes
             damaged[offset] ^= UInt8(1 << (offset % 8))
             let disk = store.disk.restarted()
@@ -67,8 +76,7 @@ import Testing
     func truncation(file: String) throws {
         let store = Self.store
         let bytes = try #require(store.disk.content(of: file))
-        let used = bytes.lastIndex { $0 != 0 } ?? 0
-        for length in (0...used).reversed() where length > 4096 || length % 97 == 0 {
+        for length in Self.telling(bytes).reversed() {
             let disk = store.disk.restarted()
             disk.replace(file, with: Array(bytes.prefix(length)))
             _ = check(disk, "\(file) cut to \(length)")

@@ -153,6 +153,12 @@ extension MetricsText {
         single("clock_set", .gauge, "0 while the clock can't be believed.", journal.isClockSet ? 1 : 0)
         single("clock_steps_total", .counter, "Times that the clock was set.", Double(journal.clockSteps))
         single("journal_waiting", .gauge, "1 while reading waits for a sink.", journal.isWaiting ? 1 : 0)
+        single(
+            "journal_scrubbed_segments_total", .counter, "Old segments looked through.",
+            Double(journal.scrubbedSegments))
+        single(
+            "journal_damaged_records_total", .counter, "Records found damaged in old segments.",
+            Double(journal.damagedRecords))
         single("journal_bad_slots", .gauge, "Slots that failed and are not used.", Double(journal.badSlots))
     }
 

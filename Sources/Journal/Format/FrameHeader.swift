@@ -48,6 +48,8 @@ struct FrameHeader: Equatable {
 
     /// Header, payload and padding.
     var byteCount: Int { Self.byteCount + payloadBytes.roundedUp(toMultipleOf: Self.alignment) }
+    /// True for readings that can be decoded without the frames before them.
+    var isKeyframe: Bool { codec == ReadingRows.codec || flags.contains(.keyframe) }
     var holdsRecords: Bool {
         switch type {
         case FrameType.readings, FrameType.gap: true

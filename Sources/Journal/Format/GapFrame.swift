@@ -1,4 +1,4 @@
-// Gap and seal frames: what is missing, and how a segment ended.
+// Gap frames: numbers that lead to no record.
 
 internal import GatewayModel
 
@@ -24,17 +24,5 @@ enum GapFrame {
         return JournalGap(
             first: SequenceNumber(frame.header.sequence), last: SequenceNumber(last),
             count: frame.bytes.number(at: at + 8, as: UInt64.self), reason: reason, timestamp: frame.header.timestamp)
-    }
-}
-
-enum SealFrame {
-    /// With its header. Every segment keeps this room free at its end.
-    static let byteCount = FrameHeader.byteCount + 8
-
-    /// Payload: how many records the segment holds, u64.
-    static func append(records: UInt64, sequence: UInt64, isClean: Bool, to bytes: inout [UInt8]) {
-        let header = FrameHeader(
-            type: FrameType.seal, flags: isClean ? .cleanStop : [], payloadBytes: 0, sequence: sequence)
-        FrameHeader.append(header, to: &bytes) { $0.append(little: records) }
     }
 }

@@ -51,6 +51,7 @@ extension LogMemory {
         for (sink, cursor) in cursors.next where cursor < end {
             missed[sink, default: 0] += records(from: cursor, to: end)
         }
+        for segment in segments[...last] { summaries[segment.number] = nil }
         segments.removeFirst(last + 1)
         // Another slot's failure may have written the same records again, further on.
         givenUp.note(upTo: min(end, oldest), reason)

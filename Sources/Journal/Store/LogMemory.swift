@@ -19,8 +19,13 @@ struct LogMemory: Sendable {
     var cursors = CursorTable()
     /// Counts the changes of `cursors`, so that the writer sees what the log doesn't hold yet.
     var cursorVersion = 0
-    /// Live segments, oldest first.
+    /// Live segments, oldest first, and what is known of each by its number: found out bit by bit after a start.
     var segments: [SegmentInfo] = []
+    var summaries: [UInt64: SegmentSummary] = [:]
+    /// Numbers in segments that were found to lead nowhere.
+    var damage: [JournalGap] = []
+    /// What is known of records that are not in a segment yet.
+    var spans: PendingSpans
     var watch: ClockWatch
     var clock = ClockLedger()
     /// What sinks were promised, by the name in `cursors`; what was given up all the same.
@@ -52,6 +57,7 @@ struct LogMemory: Sendable {
         watch: ClockWatch
     ) {
         self.watch = watch
+        spans = PendingSpans(dictionary.table)
         self.bounds = bounds
         self.next = next
         self.durable = durable
@@ -182,6 +188,7 @@ extension LogMemory {
         durable = sequence
         self.reservation = reservation
         tail.trim(durable: durable, to: bounds.tailBytes)
+        spans.trim(below: durable)
         pendingBytes = tail.bytes(after: durable)
     }
 

@@ -11,8 +11,9 @@ struct LogWriter {
         case writing
         /// The disk failed; tried again at this time.
         case ramOnly(probeAt: MonotonicTime)
-        /// There was no disk to begin with, and a store on it belongs to another stream: only a restart takes it up.
-        case stranded
+        /// There was no disk to begin with; looked for again at this time. A store that is found then belongs to another
+        /// stream: only a restart takes it up.
+        case stranded(lookAt: MonotonicTime)
         case stopped
     }
 
@@ -41,6 +42,8 @@ struct LogWriter {
     var nextUpkeep: MonotonicTime
     /// Records counted as dropped that the next sync makes durable after all.
     private var rescued: UInt64 = 0
+    /// When the open segment's file is next looked for by its name.
+    private var nextLook: MonotonicTime
 
     init(
         _ recovered: RecoveredLog, disk: any Disk, clock: any GatewayClock, plan: JournalPlan, memory: SharedMemory,
@@ -62,6 +65,7 @@ struct LogWriter {
         steps = (told, told, told)
         logTime = LogTime(after: recovered.logTime, wall: clock.wall(), monotonic: now)
         nextUpkeep = now.advanced(by: memory.withLock { $0.bounds.upkeepDelay })
+        nextLook = now
     }
 
     // MARK: What the thread does
@@ -70,7 +74,10 @@ struct LogWriter {
     mutating func work(now: MonotonicTime) {
         heedClock()
         switch mode {
-        case .stranded, .stopped: break
+        case .stopped: break
+        case .stranded(let lookAt):
+            guard now >= lookAt else { break }
+            lookForDisk(now: now)
         case .ramOnly(let probeAt):
             guard now >= probeAt else { break }
             failures = 1
@@ -82,6 +89,11 @@ struct LogWriter {
                 if due.commit { try commit() } else if due.write { _ = try writePending() }
             } catch {
                 slotFailed(error, now: now)
+            }
+            if mode == .writing, now >= nextLook {
+                nextLook = now.advanced(by: probeInterval)
+                // A file that was taken away with its folder can be written and synced all the same, for nothing.
+                do { try segment?.checkName(on: disk) } catch { slotFailed(error, now: now) }
             }
             if mode == .writing, now >= nextUpkeep { upkeep(now: now) }
         }
@@ -103,11 +115,39 @@ struct LogWriter {
             }
         }
         if mode == .writing { logger.error("The journal has no disk: readings are kept in RAM only.") }
-        let probeAt = now.advanced(by: memory.withLock { $0.bounds.probeInterval })
-        mode = .ramOnly(probeAt: probeAt)
+        mode = .ramOnly(probeAt: now.advanced(by: probeInterval))
     }
 
-    mutating func strand() { mode = .stranded }
+    private var probeInterval: Duration { memory.withLock { $0.bounds.probeInterval } }
+
+    mutating func strand(now: MonotonicTime) {
+        mode = .stranded(lookAt: now.advanced(by: probeInterval))
+        written = memory.withLock { $0.durable }
+    }
+
+    /// A disk that comes late and is empty is taken: nothing on it can belong to anyone else.
+    private mutating func lookForDisk(now: MonotonicTime) {
+        mode = .stranded(lookAt: now.advanced(by: probeInterval))
+        do {
+            guard try disk.list().allSatisfy({ !SlotRing.isSlot($0) }) else {
+                return memory.withLock {
+                    $0.statistics.ramOnlyTrouble =
+                        "Readings are kept in RAM only: the disk came late, and what it holds is taken up by a restart."
+                }
+            }
+            ring = SlotRing([], disk: disk, plan: plan)
+            try ring.probe()
+        } catch {
+            return
+        }
+        failures = 1
+        beginSegment(now: now)
+        guard mode != .writing else { return }
+        mode = .stranded(lookAt: now.advanced(by: probeInterval))
+    }
+
+    /// For a journal that is only read.
+    mutating func retire() { mode = .stopped }
 
     /// Writes and syncs everything and marks the end, so that numbering can go on without a jump.
     mutating func stop(now: MonotonicTime) {
@@ -148,9 +188,17 @@ struct LogWriter {
                     continue
                 }
                 let frames = Array(pending.bytes[start..<part.end])
-                try segment?.write(frames, records: part.next - written)
+                let range = written..<part.next
+                let (span, count) = memory.withLock {
+                    ($0.spans.span(of: range), $0.records(from: written, to: part.next))
+                }
+                try segment?.write(frames, range: range, records: count, span: span)
                 standing.follow(frames)
-                memory.withLock { $0.statistics.bytes += UInt64(frames.count) }
+                let (number, summary) = (segment?.info.number ?? 0, segment?.summary)
+                memory.withLock { memory in
+                    memory.statistics.bytes += UInt64(frames.count)
+                    memory.summaries[number] = summary
+                }
                 written = part.next
                 start = part.end
             }
@@ -288,6 +336,7 @@ struct LogWriter {
         let info = opened.info
         memory.withLock { memory in
             memory.segments.append(info)
+            memory.summaries[info.number] = SegmentSummary()
             memory.reservation = wanted
             memory.waitsFor = nil
         }

@@ -69,6 +69,7 @@ struct Recovery {
                 case .newer:
                     slot.state = .leftAlone
                     log.report.setAside.append("\(file) was written by a newer version and is left alone")
+                    log.report.newerFiles += 1
                     unidentified += 1
                 case .damaged:
                     log.report.setAside.append("\(file) has no readable header and will be used again")
@@ -176,7 +177,10 @@ private struct Replay {
         // A segment that failed may hold frames that were written again in the next one.
         if header.holdsRecords && header.sequence >= end { return }
         // Less than a sector is what a sync leaves free.
-        if total - skipped >= Int(OpenSegment.sectorBytes) { damagedBytes += total - skipped }
+        // Before the seal, which stands at the end, there may be any number of bytes.
+        if total - skipped >= Int(OpenSegment.sectorBytes), header.type != FrameType.seal {
+            damagedBytes += total - skipped
+        }
         skipped = total
         if header.holdsRecords {
             if header.sequence > next { lost += header.sequence - next }

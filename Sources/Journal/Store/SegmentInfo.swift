@@ -7,6 +7,8 @@ struct SegmentInfo: Sendable {
     let number: UInt64
     let file: String
     let byteCount: Int64
+    /// Where its seal stands, if it has one.
+    let sealOffset: Int64
     let seed: UInt32
     /// The number of its first record; the next segment's says where it ends.
     let first: UInt64
@@ -19,6 +21,7 @@ struct SegmentInfo: Sendable {
         number = header.number
         self.file = file
         self.byteCount = byteCount
+        sealOffset = SealFrame.offset(segmentBytes: header.segmentBytes)
         seed = FrameHeader.seed(stream: header.stream, segment: header.number)
         first = header.firstSequence
         gapCount = header.gapCount

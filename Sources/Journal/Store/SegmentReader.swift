@@ -61,6 +61,13 @@ final class SegmentReader: Sendable {
         return isComplete
     }
 
+    /// A place where a reader may begin, as the directory knows it.
+    func begin(_ segment: SegmentInfo, at sequence: UInt64, offset: Int64) throws(DiskError) {
+        var own = try hold(segment)
+        own.insert(Place(sequence: sequence, offset: offset))
+        keep(own)
+    }
+
     /// Forgets a segment whose slot was taken or whose file can't be read.
     func release(_ segment: SegmentInfo) {
         held.withLock { $0.removeAll { $0.number == segment.number } }

@@ -145,12 +145,20 @@ struct SlotRing {
 
     /// ENOSPC, without importing the C library for one number.
     private static let noSpace: Int32 = 28
+    private static let noSuchFile: Int32 = 2
 
     /// A failed file is never written again: when nobody can need it any more, it goes, and another takes its place.
     private mutating func removeUseless() {
         let disk = disk
         slots.removeAll { slot in
-            slot.state == .bad && slot.segment == nil && (try? disk.remove(slot.file)) != nil
+            guard slot.state == .bad && slot.segment == nil else { return false }
+            do throws(DiskError) {
+                try disk.remove(slot.file)
+                return true
+            } catch {
+                // Gone already, with its folder perhaps.
+                return error.code == Self.noSuchFile
+            }
         }
     }
 

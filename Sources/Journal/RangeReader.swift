@@ -1,0 +1,228 @@
+// Walks over the parts of the log that can hold what was asked, and takes out what does.
+
+internal import GatewayModel
+internal import GatewayPlatform
+
+extension Journal {
+    /// Readings of some tags in a span of time, from the log on disk and in RAM. Reads nothing before the first piece
+    /// is asked for, never holds up the writer, and ends when the reader is thrown away.
+    package func range(_ query: RangeQuery) -> RangeReader { RangeReader(query, of: self) }
+
+    /// The parts of the log in which such readings can be, in the order of their numbers.
+    func parts(for query: RangeQuery) -> [LogPart] {
+        let bits = query.tags.map { TagFilter.bit(device: $0.device, name: $0.name) }
+        let (segments, summaries, next, oldest) = memory.withLock { ($0.segments, $0.summaries, $0.next, $0.oldest) }
+        var parts: [LogPart] = []
+        for (index, segment) in segments.enumerated() {
+            let isOpen = index + 1 == segments.count
+            let end = isOpen ? next : segments[index + 1].first
+            guard segment.first < end else { continue }
+            let summary = summaries[segment.number]
+            if isOpen {
+                // What is in RAM only is in no summary.
+                parts += LogPart.parts(of: segment, summary, to: end) { keyframe, isLast in
+                    isLast || summary?.mayHold(keyframe, from: query.from, to: query.to) != false
+                }
+            } else if let summary {
+                guard summary.mayHold(from: query.from, to: query.to, bits: bits) else { continue }
+                parts += LogPart.parts(of: segment, summary, to: end) { keyframe, _ in
+                    summary.mayHold(keyframe, from: query.from, to: query.to)
+                }
+            } else {
+                parts.append(LogPart(range: segment.first..<end, segment: segment, isUnknown: true))
+            }
+        }
+        if segments.isEmpty, oldest < next { parts.append(LogPart(range: oldest..<next)) }
+        return parts
+    }
+
+    /// Lets the next read of the part begin where it lies.
+    func begin(_ part: LogPart) {
+        guard let segment = part.segment, let offset = part.offset else { return }
+        try? rangeReader.begin(segment, at: part.range.lowerBound, offset: offset)
+    }
+
+    /// A segment that the directory doesn't know yet, as what its seal tells, or cut where it may be cut.
+    func explore(_ part: LogPart, for query: RangeQuery) -> [LogPart] {
+        guard let segment = part.segment else { return [part] }
+        let end = part.range.upperBound
+        if let summary = try? SegmentScan.seal(of: segment, on: disk) {
+            memory.withLock { $0.learn(summary, of: segment.number) }
+            let bits = query.tags.map { TagFilter.bit(device: $0.device, name: $0.name) }
+            guard summary.mayHold(from: query.from, to: query.to, bits: bits) else { return [] }
+            return LogPart.parts(of: segment, summary, to: end) { keyframe, _ in
+                summary.mayHold(keyframe, from: query.from, to: query.to)
+            }
+        }
+        guard var scan = try? SegmentScan(segment, until: end, on: disk) else {
+            return [LogPart(range: part.range, segment: segment)]
+        }
+        while !scan.isDone { do { try scan.slice() } catch { break } }
+        return LogPart.parts(of: segment, scan.builder.summary, to: end) { _, _ in true }
+    }
+
+    /// What the disk doesn't give now, although it is there.
+    func unread(_ range: Range<UInt64>) -> JournalGap { JournalGap(range, reason: .diskError, timestamp: clock.wall()) }
+
+    func readPart(from: UInt64, to end: UInt64) -> JournalChunk {
+        read(
+            from: SequenceNumber(from), maxRecords: Int(min(end - from, UInt64(RangeReader.recordsPerRead))),
+            maxBytes: RangeReader.bytesPerRead, through: rangeReader)
+    }
+}
+
+/// Numbers of the log that are read together.
+struct LogPart: Sendable {
+    var range: Range<UInt64>
+    var segment: SegmentInfo?
+    /// Where the first of them lies in the segment, if that is known.
+    var offset: Int64?
+    /// It has to be explored first.
+    var isUnknown = false
+
+    /// A segment cut at its keyframes, without the parts that `isWanted` refuses; neighbours are joined.
+    static func parts(
+        of segment: SegmentInfo, _ summary: SegmentSummary?, to end: UInt64,
+        isWanted: (Keyframe, _ isLast: Bool) -> Bool
+    ) -> [LogPart] {
+        guard let summary, let first = summary.keyframes.first else {
+            return [LogPart(range: segment.first..<end, segment: segment)]
+        }
+        var parts: [LogPart] = []
+        // What stands before the first keyframe: alarms, gaps.
+        let start = segment.first + UInt64(first.sequence)
+        for (index, keyframe) in summary.keyframes.enumerated() {
+            let isLast = index + 1 == summary.keyframes.count
+            let from = segment.first + UInt64(keyframe.sequence)
+            let to = isLast ? end : segment.first + UInt64(summary.keyframes[index + 1].sequence)
+            guard start <= from, from < to, to <= end, isWanted(keyframe, isLast) else { continue }
+            parts.append(LogPart(range: from..<to, segment: segment, offset: Int64(keyframe.offset)))
+        }
+        return parts
+    }
+}
+
+/// One query under way. A value: whoever holds it may stop at any time.
+package struct RangeReader {
+    static let recordsPerRead = 4096
+    static let bytesPerRead = 256 << 10
+
+    private let query: RangeQuery
+    private let journal: Journal
+    private var parts: ArraySlice<LogPart>
+    /// Within the first of `parts`.
+    private var position: UInt64?
+    private var left: Int
+    /// What the ids of the dictionary met last mean for the query; -1: nothing.
+    private var meanings: (dictionary: JournalDictionary, tags: [Int32])?
+    private let indices: [TagName: Int]
+
+    init(_ query: RangeQuery, of journal: Journal) {
+        self.query = query
+        self.journal = journal
+        parts = query.from < query.to && query.limit > 0 ? journal.parts(for: query)[...] : []
+        left = query.limit
+        indices = Dictionary(query.tags.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
+    }
+
+    /// The next readings; an empty piece after a while in which there were none; nil at the end. Takes about as long as
+    /// reading 256 KiB.
+    package mutating func next() -> RangePiece? {
+        guard left > 0 else { return nil }
+        if let part = query.order == .oldestFirst ? parts.first : parts.last, part.isUnknown {
+            let found = journal.explore(part, for: query)
+            parts = query.order == .oldestFirst ? (found + parts.dropFirst())[...] : (parts.dropLast() + found)[...]
+            return RangePiece()
+        }
+        switch query.order {
+        case .oldestFirst: return nextForward()
+        case .newestFirst: return nextBackward()
+        }
+    }
+
+    private mutating func nextForward() -> RangePiece? {
+        guard let part = parts.first else { return nil }
+        if position == nil { journal.begin(part) }
+        let start = position ?? part.range.lowerBound
+        var piece = RangePiece()
+        let chunk = journal.readPart(from: start, to: part.range.upperBound)
+        take(chunk, below: part.range.upperBound, into: &piece)
+        position = chunk.next.value
+        let isStuck = chunk.next.value == start
+        if isStuck { piece.gaps.append(journal.unread(start..<part.range.upperBound)) }
+        if isStuck || chunk.next.value >= part.range.upperBound {
+            parts.removeFirst()
+            position = nil
+        }
+        if piece.readings.count > left { piece.readings.removeLast(piece.readings.count - left) }
+        left -= piece.readings.count
+        return piece
+    }
+
+    /// One part whole, backwards: the frames of a part are read in their order.
+    private mutating func nextBackward() -> RangePiece? {
+        guard let part = parts.last else { return nil }
+        if position == nil { journal.begin(part) }
+        var piece = RangePiece()
+        var start = part.range.lowerBound
+        while start < part.range.upperBound {
+            let chunk = journal.readPart(from: start, to: part.range.upperBound)
+            guard chunk.next.value > start else {
+                piece.gaps.append(journal.unread(start..<part.range.upperBound))
+                break
+            }
+            take(chunk, below: part.range.upperBound, into: &piece)
+            start = chunk.next.value
+            piece.keepLast(left)
+        }
+        parts.removeLast()
+        piece.readings.reverse()
+        left -= piece.readings.count
+        return piece
+    }
+
+    private mutating func take(_ chunk: JournalChunk, below end: UInt64, into piece: inout RangePiece) {
+        let tags = tags(in: chunk.dictionary)
+        for record in chunk.records {
+            switch record {
+            case .alarm: break
+            case .gap(let gap): piece.gaps.append(gap)
+            case .readings(let first, let batch):
+                for (row, reading) in batch.readings.enumerated() {
+                    let tag = tags.indices.contains(Int(reading.tag.index)) ? tags[Int(reading.tag.index)] : -1
+                    guard tag >= 0, reading.timestamp >= query.from, reading.timestamp < query.to,
+                        first.value + UInt64(row) < end
+                    else { continue }
+                    var found = RangeReading(
+                        tag: Int(tag), sequence: first.advanced(by: row), reading: reading, clock: batch.clock)
+                    if reading.kind == .text {
+                        let text = batch.textBytes(of: reading)
+                        found.reading.bits = UInt64(piece.text.count) << 32 | UInt64(text.count)
+                        piece.text.append(contentsOf: text)
+                    }
+                    piece.readings.append(found)
+                }
+            }
+        }
+    }
+
+    private mutating func tags(in dictionary: JournalDictionary) -> [Int32] {
+        if let meanings, meanings.dictionary === dictionary { return meanings.tags }
+        let table = dictionary.table
+        let devices = Set(query.tags.map(\.device))
+        let isAsked = table.devices.map { devices.contains($0.path) }
+        let tags = table.tags.map { tag -> Int32 in
+            guard isAsked[Int(tag.device.index)] else { return -1 }
+            return indices[table.name(of: tag.id)].map { Int32($0) } ?? -1
+        }
+        meanings = (dictionary, tags)
+        return tags
+    }
+}
+
+extension RangePiece {
+    /// Only the last `count` readings of what is found yet; their text is thrown away with the rest of it in the end.
+    mutating fileprivate func keepLast(_ count: Int) {
+        if readings.count > count { readings.removeFirst(readings.count - count) }
+    }
+}
