@@ -31,6 +31,7 @@ let package = Package(
         .executable(name: "lineside", targets: ["lineside"]),
         // What issue bars are measured with; installed nowhere.
         .executable(name: "modbus-bench", targets: ["ModbusBench"]),
+        .executable(name: "history-bench", targets: ["HistoryBench"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -44,6 +45,8 @@ let package = Package(
     targets: [
         // Foundations: the words, and what we need of Linux and of the C libraries.
         ours("GatewayModel"),
+        // How readings are packed, in the log and in RAM.
+        ours("Series", ["GatewayModel"]),
         .target(name: "CPlatform"),
         ours("GatewayPlatform", ["GatewayModel", "CPlatform"]),
         .systemLibrary(name: "CModbus", pkgConfig: "libmodbus", providers: [.apt(["libmodbus-dev"])]),
@@ -61,7 +64,7 @@ let package = Package(
 
         // Middle: kept, remembered, judged.
         ours("Journal", ["GatewayModel", "GatewayPlatform", logging]),
-        ours("History", ["GatewayModel"]),
+        ours("History", ["GatewayModel", "Series"]),
         ours("Export", ["GatewayModel"]),
         ours("Rules", ["GatewayModel"]),
 
@@ -120,9 +123,15 @@ let package = Package(
             name: "ModbusBench",
             dependencies: [
                 "GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "CFloor", "TestSupport",
-                "FieldAdversary", logging,
+                "FieldAdversary", "BenchReport", logging,
             ],
             path: "Benchmarks/Sources/ModbusBench", swiftSettings: strict),
+        .target(name: "BenchReport", path: "Benchmarks/Sources/BenchReport", swiftSettings: strict),
+        .target(name: "CHistoryFloor", path: "Benchmarks/Sources/CHistoryFloor"),
+        .executableTarget(
+            name: "HistoryBench",
+            dependencies: ["GatewayModel", "Series", "History", "TestSupport", "BenchReport", "CHistoryFloor"],
+            path: "Benchmarks/Sources/HistoryBench", swiftSettings: strict),
 
         // Brokers, programs and clocks that several test targets need.
         .target(
@@ -137,6 +146,7 @@ let package = Package(
             path: "Tests/FieldAdversary", swiftSettings: strict),
         tests("GatewayModelTests", ["GatewayModel"]),
         tests("GatewayPlatformTests", ["GatewayModel", "GatewayPlatform", "TestSupport"]),
+        tests("SeriesTests", ["GatewayModel", "Series", "TestSupport"]),
         tests("AcquisitionTests", ["GatewayModel", "Acquisition", "TestSupport"]),
         tests(
             "ModbusDriverTests",
@@ -154,7 +164,7 @@ let package = Package(
                 "TestSupport", logging,
             ]),
         tests("JournalTests", ["GatewayModel", "GatewayPlatform", "Journal", "Simulation", "TestSupport", logging]),
-        tests("HistoryTests", ["GatewayModel", "History"]),
+        tests("HistoryTests", ["GatewayModel", "History", "TestSupport"]),
         tests("ExportTests", ["GatewayModel", "Export", "TestSupport"]),
         tests("RulesTests", ["GatewayModel", "Rules"]),
         tests(
@@ -188,7 +198,8 @@ if Context.environment["LINESIDE_FUZZ"] != nil {
         .executableTarget(
             name: "LinesideFuzz",
             dependencies: [
-                "GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "MQTTDriver", "GatewayConfiguration",
+                "GatewayModel", "GatewayPlatform", "Series", "Acquisition", "ModbusDriver", "MQTTDriver",
+                "GatewayConfiguration",
             ],
             path: "Tests/Fuzz", swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]))
 }

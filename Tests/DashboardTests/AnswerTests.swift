@@ -89,6 +89,13 @@ import Testing
         ("/api/v1/series?tag=hall/line-1/press/oil_temp&from=yesterday", 400, "from must be"),
         ("/api/v1/series?tag=hall/line-1/press/oil_temp&from=now", 400, "before"),
         ("/api/v1/series?tag=hall/line-1/press/oil_temp&px=5000", 400, "px must be"),
+        ("/api/v1/series?tag=hall/line-1/press/oil_temp&aggregates=mean,median", 400, "not median"),
+        ("/api/v1/series?tag=hall/line-1/press/oil_temp&aggregates=", 400, "aggregates must be"),
+        ("/api/v1/series?tag=hall/line-1/press/oil_temp&quality=best", 400, "quality must be one of good"),
+        ("/api/v1/series?tag=hall/line-1/press/oil_temp&step=0s", 400, "step must be"),
+        ("/api/v1/series?tag=hall/line-1/press/oil_temp&step=100ms", 400, "step is too short"),
+        ("/api/v1/series?tag=hall/line-1/press/oil_temp&hold=long", 400, "hold must be"),
+        ("/api/v1/series?tag=hall/line-2/oven/state&step=1m", 400, "is text"),
     ])
     func `A request that can't be meant is refused with a sentence`(
         target: String, status: Int, words: String
@@ -132,6 +139,38 @@ import Testing
         #expect(highs.max() == 1000)
         #expect(times == times.sorted())
         for column in ["min", "max", "last", "q"] { #expect((json[column] as? [Any])?.count == times.count) }
+    }
+
+    @Test func `Figures of whole minutes come as columns, with the share of time that is known`() async throws {
+        let plant = Plant()
+        let start = now / 60 * 60 - 120
+        for (second, value) in [(0, 10.0), (30, 20), (60, 40)] { plant.read(0, .real(value), at: start + second) }
+        plant.read(0, .none, at: start + 90, quality: .badTimeout)
+        plant.read(0, .real(5), at: start + 100, quality: .uncertainLastUsableValue)
+        let target = "/api/v1/series?tag=hall/line-1/press/oil_temp&from=\(start)000&to=\(start + 119)999&step=1m"
+        let all = "&aggregates=min,max,mean,first,last,count,integral"
+        let json = try await get(plant, target + all).json
+        #expect(json["t"] as? [Int] == [start * 1000, (start + 60) * 1000])
+        let expected: [(String, [Double])] = [
+            ("min", [10, 5]), ("max", [20, 40]), ("mean", [15, 22.5]), ("first", [10, 40]), ("last", [20, 5]),
+            ("count", [2, 2]), ("integral", [900, 1300]), ("time_mean", [15, 26]), ("q", [0, 2]),
+        ]
+        for (column, figures) in expected {
+            let found = numbers(json[column]).map { $0.map { ($0 * 1000).rounded() / 1000 } }
+            if column == "integral" || column == "time_mean" {
+                #expect(abs((found[1] ?? 0) - figures[1]) < 0.1, "\(column): the last value holds till the end")
+                #expect(found[0] == figures[0])
+            } else {
+                #expect(found == figures, "\(column)")
+            }
+        }
+        let coverage = numbers(json["coverage"])
+        #expect(coverage[0] == 1 && abs((coverage[1] ?? 0) - 50.0 / 60) < 0.001)
+        let good = try await get(plant, target + all + "&quality=good").json
+        #expect(numbers(good["max"]) == [20, 40] && numbers(good["count"]) == [2, 1])
+        let held = try await get(plant, target + "&aggregates=integral&hold=10s").json
+        #expect(numbers(held["integral"]) == [300, 450])
+        #expect(held["min"] == nil)
     }
 
     @Test func `The series of a text is its words`() async throws {

@@ -2,9 +2,9 @@
 
 internal import Glibc
 
-/// What is fuzzed. Each parser meets bytes of strangers: of devices, of brokers, of whoever writes profiles.
+/// What is fuzzed. Each parser meets bytes of strangers: of devices, of brokers, of whoever writes profiles, of disks.
 private enum Target: String {
-    case replies, payloads, profiles
+    case replies, payloads, profiles, blocks
 }
 
 private let target: Target = {
@@ -20,6 +20,7 @@ public func fuzz(_ bytes: UnsafePointer<UInt8>, _ count: Int) -> CInt {
     case .replies: ReplyFuzz.run(input)
     case .payloads: PayloadFuzz.run(input)
     case .profiles: ProfileFuzz.run(input)
+    case .blocks: BlockFuzz.run(input)
     }
     return 0
 }

@@ -14,22 +14,39 @@ import Testing
         #expect(history.last(TagID(99)) == nil, "a tag of another table")
     }
 
-    @Test func `A full ring keeps the newest samples and no more`() {
+    @Test func `A full history gives up its oldest samples and keeps the newest without a hole`() {
         let history = History(tags: table(1), memoryBytes: 0)
-        let slots = History.slotsPerTag.lowerBound
-        history.append((0..<slots * 5 / 2).map { batch(0, [($0, Double($0))]) })
-        #expect(history.count(TagID(0)) == slots)
-        #expect(numbers(history) == (slots * 3 / 2..<slots * 5 / 2).map(Double.init))
-        #expect(numbers(history, limit: 3) == (slots * 5 / 2 - 3..<slots * 5 / 2).map(Double.init))
+        for time in 0..<100_000 { history.append(batch(0, [(time, Double(time &* 7919 % 1000))])) }
+        let kept = history.count(TagID(0))
+        #expect((1000..<50_000).contains(kept))
+        let samples = history.range(TagID(0), from: second(0), to: second(999_999))
+        #expect(samples.map(\.timestamp) == (100_000 - kept..<100_000).map(second))
+        #expect(numbers(history, limit: 3) == (99_997..<100_000).map { Double($0 &* 7919 % 1000) })
         #expect(history.range(TagID(0), from: second(0), to: second(9999), limit: 0).isEmpty)
     }
 
-    @Test(arguments: [(1, 1 << 20, 4096), (100, 200_000, 16...100), (1000, 0, 16)] as [(Int, Int, any RangeOrInt)])
-    func `The memory is divided over the tags, within bounds`(tags: Int, bytes: Int, expected: any RangeOrInt) {
+    @Test(arguments: [(1, 100_000), (30, 200_000), (200, 400_000)])
+    func `All parts together stay within the memory, and it is used`(tags: Int, bytes: Int) {
         let history = History(tags: table(tags), memoryBytes: bytes)
-        history.append((0..<5000).map { batch(0, [($0, 1)]) })
-        #expect(expected.range.contains(history.count(TagID(0))))
-        if bytes > 0 { #expect(history.count(TagID(0)) * 24 * tags <= bytes) }
+        // Noise of 64 bits, so that the memory is full soon.
+        var state = UInt64(1)
+        for time in 0..<bytes / 4 {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            history.append(batch(time % tags, [(time, Double(bitPattern: state))]))
+        }
+        let statistics = history.statistics
+        #expect(statistics.memoryBytes <= bytes)
+        #expect(statistics.memoryBytes > bytes * 9 / 10)
+        #expect(statistics.blockBytes < bytes)
+        #expect(statistics.blockBytes + tags * 2048 > bytes * 3 / 4)
+        #expect(statistics.readings == (0..<tags).reduce(0) { $0 + history.count(TagID($1)) })
+    }
+
+    @Test func `Below the least that a tag needs the bound is exceeded, and every tag still has a past`() {
+        let history = History(tags: table(1000), memoryBytes: 0)
+        for time in 0..<200 { for tag in 0..<1000 { history.append(batch(tag, [(time, 1)])) } }
+        #expect(history.statistics.memoryBytes < 1000 * 800)
+        #expect((0..<1000).allSatisfy { history.count(TagID($0)) >= 16 })
     }
 
     @Test func `A range holds both its ends and nothing else`() {
@@ -84,26 +101,35 @@ import Testing
             history.append(batch)
         }
         let texts = history.range(TagID(0), from: second(0), to: second(999)).map(\.value)
-        #expect(texts == (200 - History.textsPerTag.upperBound..<200).map { .text("state \($0)") })
+        #expect(texts == (200 - 64..<200).map { .text("state \($0)") })
         #expect(history.last(TagID(1))?.value == Value.none, "a number's ring has no room for text")
     }
 
-    @Test func `A reload keeps the past of what stays, forgets what went, and has room for what came`() {
+    @Test(arguments: [2, 40, 3000])
+    func `A reload keeps the past of what stays, forgets what went, and has room for what came`(count: Int) {
         let history = History(tags: table(2), memoryBytes: 100_000)
-        history.append((0..<3000).map { time in batch(0, [(time, Double(time))]) })
+        for time in 0..<3000 { history.append(batch(0, [(time, Double(time))])) }
         history.append(batch(1, [(1, 1)]))
-        let before = history.count(TagID(0))
-        var tags = table(40).tags
+        history.append([bad(0, 3000)])
+        let (before, unusable) = (history.count(TagID(0)), history.last(TagID(0)))
+        var tags = table(count).tags
         tags[1].isLive = false
         history.adopt(TagTable(site: "acme", devices: table(1).devices, tags: tags))
-        #expect(history.count(TagID(0)) < before, "its share has become smaller")
-        #expect(numbers(history).last == 2999)
-        #expect(numbers(history).count == history.count(TagID(0)))
+        #expect(history.count(TagID(0)) == before)
+        #expect(history.last(TagID(0)) == unusable)
+        #expect(history.lastUsable(TagID(0))?.value == .real(2999))
+        #expect(numbers(history).dropLast() == (3001 - before..<3000).map(Double.init)[...])
         #expect(history.last(TagID(1)) == nil)
+        #expect(history.count(TagID(1)) == 0)
         history.append(batch(1, [(2, 1)]))
         #expect(history.last(TagID(1)) == nil, "a removed tag stays forgotten")
-        history.append(batch(39, [(1, 9)]))
-        #expect(history.last(TagID(39))?.value == .real(9))
+        history.append(batch(count - 1, [(4000, 9)]))
+        #expect(history.last(TagID(count - 1))?.value == (count == 2 ? nil : .real(9)))
+        // And again, back to the smaller table's heads.
+        history.append(batch(0, [(4001, 5)]))
+        history.adopt(TagTable(site: "acme", devices: table(1).devices, tags: tags))
+        #expect(numbers(history).last == 5)
+        #expect(history.count(TagID(0)) == before + 1)
     }
 
     @Test func `A tag whose unit has changed starts anew`() {
@@ -151,11 +177,6 @@ import Testing
     }
 }
 
-/// So that one table of rows can hold exact counts and ranges.
-protocol RangeOrInt: Sendable { var range: ClosedRange<Int> { get } }
-extension Int: RangeOrInt { var range: ClosedRange<Int> { self...self } }
-extension ClosedRange<Int>: RangeOrInt { var range: ClosedRange<Int> { self } }
-
 func second(_ second: Int) -> Timestamp { Timestamp(nanoseconds: Int64(second) * 1_000_000_000) }
 
 func table(_ count: Int) -> TagTable { table(kinds: Array(repeating: .real, count: count)) }
@@ -175,7 +196,13 @@ func batch(_ tag: Int, _ samples: [(time: Int, value: Double)]) -> ReadingBatch 
     return batch
 }
 
-func numbers(_ history: History, from: Int = 0, to: Int = 1_000_000, limit: Int = 4096) -> [Double] {
+func bad(_ tag: Int, _ time: Int, _ quality: Quality = .badTimeout) -> ReadingBatch {
+    ReadingBatch(
+        device: DeviceID(0),
+        readings: [Reading(unreadable: TagID(tag), timestamp: second(time), quality: quality)])
+}
+
+func numbers(_ history: History, from: Int = 0, to: Int = 1_000_000, limit: Int = .max) -> [Double] {
     history.range(TagID(0), from: second(from), to: second(to), limit: limit).map { sample in
         if case .real(let number) = sample.value { number } else { .nan }
     }

@@ -1,5 +1,6 @@
 // The long campaign: every class of broken answer, many rounds, TCP and RTU.
 
+internal import BenchReport
 internal import CFloor
 internal import FieldAdversary
 internal import GatewayModel

@@ -1,5 +1,6 @@
 // 500 devices, each with its own connection and thread, in one process.
 
+internal import BenchReport
 internal import CFloor
 internal import GatewayModel
 internal import GatewayPlatform

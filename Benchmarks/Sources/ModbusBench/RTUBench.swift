@@ -1,5 +1,6 @@
 // Is the plan's prediction of a serial cycle true? A server behind socat's pseudo terminals keeps a real line's pace.
 
+internal import BenchReport
 internal import CFloor
 internal import GatewayModel
 internal import GatewayPlatform

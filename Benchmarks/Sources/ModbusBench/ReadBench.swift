@@ -1,5 +1,6 @@
 // What a read of 125 registers costs: through the driver, decoded into a batch; and in C, decoded into nothing.
 
+internal import BenchReport
 internal import Acquisition
 internal import CFloor
 internal import GatewayModel

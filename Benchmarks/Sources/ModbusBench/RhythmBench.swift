@@ -1,5 +1,6 @@
 // 1,000 tags at 100 ms: how many requests a cycle takes, and how exactly the cycles begin; seen from the server.
 
+internal import BenchReport
 internal import CFloor
 internal import GatewayModel
 internal import GatewayPlatform

@@ -1,7 +1,6 @@
 // Which request gets which answer.
 
 internal import GatewayModel
-internal import History
 internal import Hummingbird
 internal import NIOCore
 
@@ -105,25 +104,6 @@ struct DashboardResponder: HTTPResponder {
         return TagsAnswer.write(source, matching: target["match"].map(TagPattern.init), limit: limit)
     }
 
-    private func series(_ target: RequestTarget) throws(Refusal) -> [UInt8] {
-        try check(target, parameters: ["tag", "from", "to", "px"])
-        guard let path = target["tag"] else {
-            throw Refusal(status: .badRequest, message: "tag is missing: /api/v1/series?tag=area/line/device/name")
-        }
-        let tags = source.tags()
-        guard let tag = tags.tags.first(where: { $0.isLive && tags.path(of: $0.id) == path }) else {
-            throw Refusal(
-                status: .notFound, message: "there is no tag \(path)",
-                suggestion: nearest(to: path, among: tags.tags.lazy.filter(\.isLive).map { tags.path(of: $0.id) }))
-        }
-        let now = source.now()
-        let to = try moment(target, "to", now) ?? now
-        let from = try moment(target, "from", now) ?? to.advanced(by: .seconds(-600))
-        guard from < to else { throw Refusal(status: .badRequest, message: "from must be before to") }
-        let pixels = try number(target, "px", SeriesAnswer.pixels) ?? 600
-        return SeriesAnswer(tag: tag, from: from, to: to, pixelCount: pixels).write(source)
-    }
-
     private func events(_ request: Request) async throws(Refusal) -> Response {
         var headers: HTTPFields = [.contentType: "text/event-stream; charset=utf-8", .cacheControl: "no-store"]
         // nginx would otherwise hold events back until its buffer is full.
@@ -141,7 +121,7 @@ struct DashboardResponder: HTTPResponder {
 // MARK: - Parameters
 
 extension DashboardResponder {
-    private func check(_ target: RequestTarget, parameters: [String]) throws(Refusal) {
+    func check(_ target: RequestTarget, parameters: [String]) throws(Refusal) {
         guard let unknown = target.unknown(besides: parameters) else { return }
         throw Refusal(
             status: .badRequest,
@@ -149,7 +129,7 @@ extension DashboardResponder {
             suggestion: nearest(to: unknown, among: parameters))
     }
 
-    private func number(_ target: RequestTarget, _ name: String, _ range: ClosedRange<Int>) throws(Refusal) -> Int? {
+    func number(_ target: RequestTarget, _ name: String, _ range: ClosedRange<Int>) throws(Refusal) -> Int? {
         guard let text = target[name] else { return nil }
         guard let number = Int(text), range.contains(number) else {
             throw Refusal(
@@ -159,7 +139,7 @@ extension DashboardResponder {
         return number
     }
 
-    private func moment(_ target: RequestTarget, _ name: String, _ now: Timestamp) throws(Refusal) -> Timestamp? {
+    func moment(_ target: RequestTarget, _ name: String, _ now: Timestamp) throws(Refusal) -> Timestamp? {
         guard let text = target[name] else { return nil }
         guard let moment = Timestamp(query: text, now: now) else {
             throw Refusal(

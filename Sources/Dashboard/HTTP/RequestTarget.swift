@@ -68,12 +68,18 @@ extension Timestamp {
             self.init(nanoseconds: nanoseconds)
             return
         }
+        guard text.hasPrefix("-"), let back = Duration(query: String(text.dropFirst())) else { return nil }
+        self = now.advanced(by: .zero - back)
+    }
+}
+
+extension Duration {
+    /// Reads `500ms`, `90s`, `1.5h`, up to a hundred years: farther back there is no history.
+    init?(query text: String) {
         let units: [(name: String, seconds: Double)] = [("ms", 0.001), ("s", 1), ("m", 60), ("h", 3600), ("d", 86400)]
-        guard text.hasPrefix("-"), let unit = units.first(where: { text.hasSuffix($0.name) }),
-            let count = Double(text.dropFirst().dropLast(unit.name.count)), count.isFinite, count >= 0,
-            // A hundred years: farther back there is no history.
-            count * unit.seconds < 3.2e9
+        guard let unit = units.first(where: { text.hasSuffix($0.name) }),
+            let count = Double(text.dropLast(unit.name.count)), count.isFinite, count >= 0, count * unit.seconds < 3.2e9
         else { return nil }
-        self = now.advanced(by: .seconds(-count * unit.seconds))
+        self = .seconds(count * unit.seconds)
     }
 }
