@@ -65,7 +65,7 @@ let package = Package(
         // Middle: kept, remembered, judged.
         ours("Journal", ["GatewayModel", "GatewayPlatform", logging]),
         ours("History", ["GatewayModel", "Series"]),
-        ours("Export", ["GatewayModel"]),
+        ours("Export", ["GatewayModel", "Journal", "History"]),
         ours("Rules", ["GatewayModel"]),
 
         // Upstream, and the people who look in.
@@ -110,7 +110,7 @@ let package = Package(
             name: "lineside",
             dependencies: [
                 "GatewayModel", "CPlatform", "GatewayPlatform", "ModbusDriver", "GatewayConfiguration",
-                "Commissioning", "Gateway", "Simulation", "Writes", "Journal", "Export", logging, lifecycle,
+                "Commissioning", "Gateway", "Simulation", "Writes", "Journal", "History", "Export", logging, lifecycle,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -165,7 +165,11 @@ let package = Package(
             ]),
         tests("JournalTests", ["GatewayModel", "GatewayPlatform", "Journal", "Simulation", "TestSupport", logging]),
         tests("HistoryTests", ["GatewayModel", "History", "TestSupport"]),
-        tests("ExportTests", ["GatewayModel", "Export", "TestSupport"]),
+        tests(
+            "ExportTests",
+            [
+                "GatewayModel", "GatewayPlatform", "Journal", "History", "Export", "Simulation", "TestSupport", logging,
+            ]),
         tests("RulesTests", ["GatewayModel", "Rules"]),
         tests(
             "UpstreamTests",

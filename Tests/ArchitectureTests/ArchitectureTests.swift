@@ -20,7 +20,7 @@ struct ArchitectureTests {
         ),
         ("Journal", ["GatewayModel", "GatewayPlatform", "Logging"]),
         ("History", ["GatewayModel", "Series"]),
-        ("Export", ["GatewayModel"]),
+        ("Export", ["GatewayModel", "Journal", "History"]),
         ("Rules", ["GatewayModel"]),
         ("Upstream", ["GatewayModel", "GatewayPlatform", "Journal", "MQTTLink", "Logging"]),
         (
@@ -55,7 +55,7 @@ struct ArchitectureTests {
             "lineside",
             [
                 "ArgumentParser", "CPlatform", "Commissioning", "Export", "Gateway", "GatewayConfiguration",
-                "GatewayModel", "GatewayPlatform", "Journal", "Logging", "ModbusDriver", "ServiceLifecycle",
+                "GatewayModel", "GatewayPlatform", "History", "Journal", "Logging", "ModbusDriver", "ServiceLifecycle",
                 "Simulation", "UnixSignals", "Writes",
             ]
         ),
