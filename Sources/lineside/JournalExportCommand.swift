@@ -23,10 +23,11 @@ struct JournalExportCommand: AsyncParsableCommand {
 
     @OptionGroup var store: StoreOptions
 
-    @Option(help: "From when on: -1h, 2026-11-24, 2026-11-24T08:00:00Z. Left out: all there is.")
+    @Option(
+        parsing: .unconditional, help: "From when on: -1h, 2026-11-24, 2026-11-24T08:00:00Z. Left out: all there is.")
     var from: String?
 
-    @Option(help: "Up to, but not including, when: now, or as above.")
+    @Option(parsing: .unconditional, help: "Up to, but not including, when: now, or as above.")
     var to = "now"
 
     @Option(help: "Tags by their whole names: * stands for one level or a part of it, ** for any levels. Repeatable.")

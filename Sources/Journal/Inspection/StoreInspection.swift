@@ -57,8 +57,18 @@ package struct StoreInspection: Equatable, Sendable {
     package var cursors: [InspectedCursor]
     package var gaps: [JournalGap]
     package var standingAlarms: [AlarmTransition]
-    /// What the start of a gateway would say of it.
-    package var summary: String
+
+    package var summary: String {
+        let held =
+            end > oldest
+            ? "numbers \(oldest.value) to \(end.value - 1) in \(segments.count) segments" : "no record yet"
+        let ending: String =
+            switch segments.last?.ending {
+            case .sealed(isCleanStop: true): "stopped in order"
+            default: "being written, or stopped without warning"
+            }
+        return "\(held); \(ending)"
+    }
 
     package var segments: [InspectedSegment] {
         slots.compactMap { if case .segment(let segment) = $0.state { segment } else { nil } }
@@ -77,7 +87,7 @@ extension Journal {
                 InspectedCursor(sink: sink, next: SequenceNumber(next), backlog: backlog(of: sink))
             },
             // What a start would add behind the end has not happened.
-            gaps: gaps().filter { $0.first < end }, standingAlarms: standingAlarms, summary: recovery.sentence)
+            gaps: gaps().filter { $0.first < end }, standingAlarms: standingAlarms)
     }
 
     private func inspectedSlots(_ segments: [SegmentInfo]) -> [InspectedSlot] {
