@@ -52,12 +52,17 @@ struct JournalVerifyCommand: ParsableCommand {
     }
 
     static func summary(_ result: StoreVerification) -> String {
-        let read =
-            "\(result.segments) segments, \(result.frames) frames, \(result.records) records, \(result.bytes) bytes read"
+        func counted(_ count: some BinaryInteger, _ noun: String) -> String {
+            "\(count) \(noun)\(count == 1 ? "" : "s")"
+        }
+        let read = [
+            counted(result.segments, "segment"), counted(result.frames, "frame"), counted(result.records, "record"),
+            "\(counted(result.bytes, "byte")) read",
+        ].joined(separator: ", ")
         guard !result.isWhole else { return "\(read): whole" }
         let lost = result.lost.reduce(UInt64(0)) { $0 + ($1.upperBound - $1.lowerBound + 1) }
         let count = result.findings.count { $0.weight == .damage }
-        return "\(read): \(count) damaged places, \(lost) numbers lost"
+        return "\(read): \(counted(count, "damaged place")), \(counted(lost, "number")) lost"
     }
 
     static func json(_ result: StoreVerification) -> JSONText {

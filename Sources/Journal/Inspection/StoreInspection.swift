@@ -61,7 +61,7 @@ package struct StoreInspection: Equatable, Sendable {
     package var summary: String {
         let held =
             end > oldest
-            ? "numbers \(oldest.value) to \(end.value - 1) in \(segments.count) segments" : "no record yet"
+            ? "numbers \(oldest.value) to \(end.value - 1) in \(segments.count) segment\(segments.count == 1 ? "" : "s")" : "no record yet"
         let ending: String =
             switch segments.last?.ending {
             case .sealed(isCleanStop: true): "stopped in order"
