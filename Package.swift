@@ -32,6 +32,7 @@ let package = Package(
         // What issue bars are measured with; installed nowhere.
         .executable(name: "modbus-bench", targets: ["ModbusBench"]),
         .executable(name: "history-bench", targets: ["HistoryBench"]),
+        .executable(name: "journal-bench", targets: ["JournalBench"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -63,7 +64,7 @@ let package = Package(
             "Writes", ["GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "MQTTLink", logging, crypto]),
 
         // Middle: kept, remembered, judged.
-        ours("Journal", ["GatewayModel", "GatewayPlatform", logging]),
+        ours("Journal", ["GatewayModel", "Series", "GatewayPlatform", logging]),
         ours("History", ["GatewayModel", "Series"]),
         ours("Export", ["GatewayModel", "Journal", "History"]),
         ours("Rules", ["GatewayModel"]),
@@ -132,6 +133,14 @@ let package = Package(
             name: "HistoryBench",
             dependencies: ["GatewayModel", "Series", "History", "TestSupport", "BenchReport", "CHistoryFloor"],
             path: "Benchmarks/Sources/HistoryBench", swiftSettings: strict),
+        .target(name: "CJournalFloor", path: "Benchmarks/Sources/CJournalFloor"),
+        .executableTarget(
+            name: "JournalBench",
+            dependencies: [
+                "GatewayModel", "GatewayPlatform", "Series", "Journal", "TestSupport", "BenchReport", "CJournalFloor",
+                logging,
+            ],
+            path: "Benchmarks/Sources/JournalBench", swiftSettings: strict),
 
         // Brokers, programs and clocks that several test targets need.
         .target(

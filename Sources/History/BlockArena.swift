@@ -34,6 +34,8 @@ internal import Series
     /// bytes; the readings are counted in the block.
     private static let prefixBytes = 20
     private static let timesFlag: UInt16 = 0x8000
+    /// No entry is shorter: a block of equal flags has 18 bytes.
+    static let fewestEntryBytes = 36
     /// In place of a tag: nothing more before the end of the memory.
     private static let endMark: Int32 = -1
     /// So that distances fit into 32 bits.

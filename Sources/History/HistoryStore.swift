@@ -139,6 +139,9 @@ internal import Synchronization
 
     mutating func beginRevision() { revision += 1 }
 
+    /// While true, a full head is forgotten instead of sealed, with all that came before it.
+    var isFarBack = false
+
     /// Takes the readings of one batch. Those of unknown tags are ignored.
     mutating func append(_ batch: borrowing ReadingBatch, sequence: UInt64, now: Int64) {
         let (readings, text) = (batch.readings, batch.text)
@@ -256,14 +259,28 @@ internal import Synchronization
     /// The head becomes a block; entries of the arena that have to go for it are forgotten.
     @inline(never)
     private mutating func seal(_ tag: Int) {
-        let count = copyHead(tag, into: columns)
-        if count > 0 { unsafe seal(columns, count: count, tag: tag, sequence: records[tag].headSequence) }
+        let count = unsafe Int(records[tag].slots)
+        if isFarBack {
+            if unsafe more[tag].sealed > 0 { forgetBlocks(tag) }
+        } else if count > 0 {
+            _ = copyHead(tag, into: columns)
+            unsafe seal(columns, count: count, tag: tag, sequence: records[tag].headSequence)
+        }
         let due = unsafe records[tag].due - UInt16(count)
         unsafe records[tag].due = due == 0 ? UInt16(share.slots) : due
         unsafe records[tag].limit = records[tag].due
         unsafe records[tag].slots = 0
         unsafe records[tag].runs = 0
         unsafe records[tag].runState = TagRecord.noRun
+    }
+
+    private mutating func forgetBlocks(_ tag: Int) {
+        unsafe records[tag].newestBlock = 0
+        unsafe more[tag].oldestBlock = 0
+        unsafe more[tag].since = arena.head
+        unsafe more[tag].disorder = 0
+        unsafe more[tag].latest = .min
+        unsafe more[tag].sealed = 0
     }
 
     private mutating func seal(_ columns: BlockColumns, count: Int, tag: Int, sequence: UInt64) {

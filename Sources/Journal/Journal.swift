@@ -18,13 +18,14 @@ package final class Journal: Sendable {
     let plan: JournalPlan
     let bounds: JournalBounds
     let clock: any GatewayClock
-    private let logger: Logger
+    let logger: Logger
     let memory: SharedMemory
     let dictionaries: Dictionaries
     let reader: SegmentReader
     /// For queries, so that they take nothing from the sinks' places in the log.
     let rangeReader: SegmentReader
     let disk: any Disk
+    let columns: JournalColumns?
     let readFailures = Mutex<[UInt64: Int]>([:])
     private let writer: Mutex<LogWriter>
     private let bells = Mutex<[WakeUp]>([])
@@ -64,6 +65,8 @@ package final class Journal: Sendable {
         start.segments = log.segments
         start.whenFull = Self.promises(plan.whenFull)
         start.cursors = log.cursors
+        // Until it is known what they hold.
+        start.oldestUnsetColumns = plan.columnBytes > 0 ? 0 : nil
         start.standing = log.standing
         start.statistics.corrupt = log.report.lost
         if log.resume > log.end {
@@ -103,6 +106,13 @@ package final class Journal: Sendable {
         dictionaries = Dictionaries(dictionary)
         reader = SegmentReader(disk: disk, dictionaries: dictionaries)
         rangeReader = SegmentReader(disk: disk, dictionaries: dictionaries)
+        if log.report.trouble == nil, plan.columnBytes > 0 {
+            columns = JournalColumns(
+                disk: disk, clock: clock, plan: plan, bounds: bounds, stream: log.stream, dictionaries: dictionaries,
+                logger: logger)
+        } else {
+            columns = nil
+        }
         self.disk = disk
         self.logger = logger
         self.plan = plan
@@ -306,6 +316,7 @@ package final class Journal: Sendable {
                 }
             }
         }
+        startColumns()
         keeper.withLock { keeper in
             guard keeper == nil else { return }
             let stop = StopSignal()
@@ -343,6 +354,7 @@ package final class Journal: Sendable {
             keeper.stop.raise()
             keeper.thread.join()
         }
+        stopColumns()
         writer.withLock { $0.stop(now: clock.monotonic()) }
         announceCommit()
         room.ring()

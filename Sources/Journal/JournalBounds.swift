@@ -28,6 +28,9 @@ package struct JournalBounds: Sendable {
     package var upkeepDelay = Duration.seconds(900)
     /// No clock that was ever set is before this, 2025-01-01: one that is has come up without a battery.
     package var earliestWall = Timestamp(nanoseconds: 1_735_689_600_000_000_000)
+    /// Readings that are turned from rows into columns at a time: 28 bytes each while it lasts. Less takes as much less
+    /// RAM, and reads the rows of a segment more often.
+    package var columnReadings = 1 << 19
     /// Failed reads of one segment until its records are given up as a gap: a sink must not hang on it for ever.
     package var readAttempts = 3
 

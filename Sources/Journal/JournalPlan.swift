@@ -18,6 +18,8 @@ package struct JournalPlan: Equatable, Sendable {
     package var diskBytes: Int64
     /// Bytes of one segment, header included.
     package var segmentBytes: Int64
+    /// Bytes for columns, besides: what was sealed is kept a second time, by tag, and longer. 0: no columns.
+    package var columnBytes: Int64 = 0
     /// What is older goes even when there is room for it; nil: the ring alone decides.
     package var keep: Duration?
     /// By sink; one that isn't named drops its oldest.
@@ -33,8 +35,10 @@ package struct JournalPlan: Equatable, Sendable {
 
     package init(
         directory: String, diskBytes: Int64 = 4 << 30, segmentBytes: Int64 = 8 << 20, keepFreeBytes: Int64 = 1 << 30,
-        commitWindow: Duration = .seconds(1), keep: Duration? = nil, whenFull: [String: WhenFull] = [:]
+        commitWindow: Duration = .seconds(1), keep: Duration? = nil, whenFull: [String: WhenFull] = [:],
+        columnBytes: Int64 = 0
     ) {
+        self.columnBytes = columnBytes
         self.directory = directory
         self.diskBytes = diskBytes
         self.segmentBytes = segmentBytes

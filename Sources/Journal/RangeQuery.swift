@@ -65,9 +65,34 @@ package struct RangePiece: Sendable {
     package var text: [UInt8] = []
     /// Numbers in between that lead to no record any more.
     package var gaps: [JournalGap] = []
+    /// Old readings that are kept by tag, and that the disk has damaged.
+    package var damage: [RangeDamage] = []
 
     package func value(of reading: RangeReading) -> Value {
         let batch = ReadingBatch(device: DeviceID(0), text: text)
         return batch.value(of: reading.reading)
+    }
+}
+
+/// Readings that can't be read any more. Their numbers aren't known: other tags' numbers lie between them.
+package struct RangeDamage: Equatable, Sendable {
+    /// Index into the query's tags; empty when it isn't known which, and how many.
+    package var tags: [Int]
+    package var readings: UInt64
+    /// All of them lie between these numbers and these times.
+    package var first: SequenceNumber
+    package var last: SequenceNumber
+    package var earliest: Timestamp
+    package var latest: Timestamp
+}
+
+extension RangePiece {
+    mutating func note(_ found: ColumnReader.Damage, of live: LiveColumns, in range: Range<UInt64>) {
+        let (earliest, latest) =
+            found.readings > 0 ? (found.earliest, found.latest) : (live.part.earliest, live.part.latest)
+        damage.append(
+            RangeDamage(
+                tags: found.tags.sorted(), readings: found.readings, first: SequenceNumber(range.lowerBound),
+                last: SequenceNumber(range.upperBound - 1), earliest: earliest, latest: latest))
     }
 }

@@ -12,11 +12,15 @@ extension Journal {
     func parts(for query: RangeQuery) -> [LogPart] {
         let bits = query.tags.map { TagFilter.bit(device: $0.device, name: $0.name) }
         let (segments, summaries, next, oldest) = memory.withLock { ($0.segments, $0.summaries, $0.next, $0.oldest) }
-        var parts: [LogPart] = []
+        var (parts, columns) = columnParts(for: query)
         for (index, segment) in segments.enumerated() {
             let isOpen = index + 1 == segments.count
             let end = isOpen ? next : segments[index + 1].first
             guard segment.first < end else { continue }
+            if let missing = columns?.missing(in: segment.first..<end), missing != [segment.first..<end] {
+                parts += missing.map { LogPart(range: $0, segment: segment) }
+                continue
+            }
             let summary = summaries[segment.number]
             if isOpen {
                 // What is in RAM only is in no summary.
@@ -33,7 +37,7 @@ extension Journal {
             }
         }
         if segments.isEmpty, oldest < next { parts.append(LogPart(range: oldest..<next)) }
-        return parts
+        return columns == nil ? parts : parts.sorted { $0.range.lowerBound < $1.range.lowerBound }
     }
 
     /// Lets the next read of the part begin where it lies.
@@ -79,6 +83,8 @@ struct LogPart: Sendable {
     var offset: Int64?
     /// It has to be explored first.
     var isUnknown = false
+    /// Where it is held as columns.
+    var columns: LiveColumns?
 
     /// A segment cut at its keyframes, without the parts that `isWanted` refuses; neighbours are joined.
     static func parts(
@@ -106,6 +112,7 @@ struct LogPart: Sendable {
 package struct RangeReader {
     static let recordsPerRead = 4096
     static let bytesPerRead = 256 << 10
+    static let readingsPerWindow = 128 << 10
 
     private let query: RangeQuery
     private let journal: Journal
@@ -116,6 +123,7 @@ package struct RangeReader {
     /// What the ids of the dictionary met last mean for the query; -1: nothing.
     private var meanings: (dictionary: JournalDictionary, tags: [Int32])?
     private let indices: [TagName: Int]
+    private var columns: ColumnReader?
 
     init(_ query: RangeQuery, of journal: Journal) {
         self.query = query
@@ -129,15 +137,58 @@ package struct RangeReader {
     /// reading 256 KiB.
     package mutating func next() -> RangePiece? {
         guard left > 0 else { return nil }
-        if let part = query.order == .oldestFirst ? parts.first : parts.last, part.isUnknown {
-            let found = journal.explore(part, for: query)
-            parts = query.order == .oldestFirst ? (found + parts.dropFirst())[...] : (parts.dropLast() + found)[...]
-            return RangePiece()
+        if let part = query.order == .oldestFirst ? parts.first : parts.last {
+            if let live = part.columns { return next(of: part, live) }
+            if part.isUnknown {
+                replace(with: journal.explore(part, for: query))
+                return RangePiece()
+            }
         }
         switch query.order {
         case .oldestFirst: return nextForward()
         case .newestFirst: return nextBackward()
         }
+    }
+
+    private mutating func replace(with found: [LogPart]) {
+        if query.order == .oldestFirst {
+            parts.replaceSubrange(parts.startIndex..<parts.startIndex + 1, with: found)
+        } else {
+            parts.replaceSubrange(parts.endIndex - 1..<parts.endIndex, with: found)
+        }
+    }
+
+    /// A part that is held as columns, or a run of its numbers when it is too much at once.
+    private mutating func next(of part: LogPart, _ live: LiveColumns) -> RangePiece {
+        columns = columns ?? journal.columnReader(for: query)
+        var (piece, damage) = (RangePiece(), ColumnReader.Damage())
+        do {
+            if part.isUnknown, let windows = try columns?.windows(of: live, most: Self.readingsPerWindow) {
+                guard windows.count == 1 else {
+                    replace(with: windows.map { LogPart(range: $0, columns: live) })
+                    return RangePiece()
+                }
+            }
+            damage = try columns?.read(live, part.range, into: &piece) ?? damage
+        } catch {
+            damage.isOfPart = true
+        }
+        if !damage.isNone {
+            if let rows = journal.replacement(for: part, live, damage) {
+                replace(with: rows)
+                return RangePiece()
+            }
+            piece.note(damage, of: live, in: part.range)
+        }
+        replace(with: [])
+        if query.order == .newestFirst {
+            piece.keepLast(left)
+            piece.readings.reverse()
+        } else if piece.readings.count > left {
+            piece.readings.removeLast(piece.readings.count - left)
+        }
+        left -= piece.readings.count
+        return piece
     }
 
     private mutating func nextForward() -> RangePiece? {

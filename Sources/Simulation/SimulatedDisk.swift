@@ -81,6 +81,14 @@ package final class SimulatedDisk: Disk {
         return SimulatedDisk(content.afterPowerCut(mode, &generator))
     }
 
+    /// Every moment at which the power may be cut, one after the other.
+    package func crashPoints() -> CrashPoints {
+        let (origin, recorded) = state.withLock { ($0.origin, $0.changes) }
+        return CrashPoints(origin: origin, changes: recorded)
+    }
+
+    fileprivate static func after(powerCut content: DiskContent) -> SimulatedDisk { SimulatedDisk(content) }
+
     /// The same disk for the next process: what was written is there, durable or not. Nothing is recorded before it.
     package func restarted() -> SimulatedDisk { SimulatedDisk(state.withLock { $0.content }) }
 
@@ -157,6 +165,34 @@ package final class SimulatedDisk: Disk {
         }
         guard let result else { throw DiskError(operation: operation.rawValue, file: name, code: code) }
         return result
+    }
+}
+
+/// Goes through what was recorded on a disk once, and cuts the power wherever it stands: each cut costs no more than
+/// what lies on the disk.
+package struct CrashPoints: Sendable {
+    private var content: DiskContent
+    private let changes: [Change]
+    /// Changes that have happened.
+    package private(set) var position = 0
+    private var generator = SeededGenerator(seed: 1)
+
+    fileprivate init(origin: DiskContent, changes: [Change]) { (content, self.changes) = (origin, changes) }
+
+    package var count: Int { changes.count }
+
+    /// Lets changes happen until `position` of them have.
+    package mutating func advance(to position: Int) {
+        while self.position < min(position, changes.count) {
+            content.apply(changes[self.position], &generator)
+            self.position += 1
+        }
+    }
+
+    /// The disk after a power cut here.
+    package func crash(_ mode: CrashMode, seed: UInt64) -> SimulatedDisk {
+        var generator = SeededGenerator(seed: seed)
+        return SimulatedDisk.after(powerCut: content.afterPowerCut(mode, &generator))
     }
 }
 

@@ -69,6 +69,36 @@ import Testing
         }
     }
 
+    @Test func `A history that is rebuilt from the log is the one that was, and rare tags keep what is far back`() {
+        let (lived, rebuilt) = (History(tags: table(6), memoryBytes: 60_000), History(tags: table(6), memoryBytes: 60_000))
+        var log: [(first: SequenceNumber, batch: ReadingBatch)] = []
+        for time in 0..<90_000 {
+            var batch = ReadingBatch(device: DeviceID(0))
+            for tag in 0..<5 { batch.append(.real(Double(time * 31 % 1009) / 10), tag: TagID(tag), timestamp: second(time)) }
+            if time == 40 { batch.append(.integer(7), tag: TagID(5), timestamp: second(time)) }
+            let first = SequenceNumber(UInt64(1 + time * 6))
+            lived.append(batch, first: first)
+            log.append((first, batch))
+        }
+        let far = max(0, log.count - rebuilt.mostReadings / 5 - 1)
+        #expect(far > 1000)
+        for start in stride(from: 0, to: far, by: 700) {
+            rebuilt.load(Array(log[start..<min(far, start + 700)]), isFarBack: true)
+        }
+        rebuilt.load(Array(log[far...]))
+        #expect(lived.statistics.readings > 10_000)
+        for tag in 0..<6 {
+            let (one, other) = [lived, rebuilt].map { $0.readings(TagID(tag), from: second(0), to: second(99_999)) }.pair
+            // Heads were emptied at other moments, so at the edge there may be a head more or less.
+            let common = min(one.readings.count, other.readings.count)
+            #expect(abs(one.readings.count - other.readings.count) <= 112)
+            #expect(one.readings.suffix(common) == other.readings.suffix(common))
+            #expect(rebuilt.last(TagID(tag)) == lived.last(TagID(tag)))
+            let start = log.first { ($0.first.value...$0.first.value + 5).contains(other.edge?.sequence?.value ?? 0) }
+            #expect(start?.batch.readings[0].timestamp == other.readings.first?.timestamp)
+        }
+    }
+
     @Test func `A tag without readings has no edge, and readings without numbers have one without a number`() {
         let history = History(tags: table(2), memoryBytes: 1 << 20)
         #expect(history.oldest(TagID(0)) == nil)
@@ -144,3 +174,7 @@ import Testing
 
 /// Tells other tasks that it is over.
 private final class Flag: Sendable { let isSet = Atomic(false) }
+
+extension [HistoryReadings] {
+    fileprivate var pair: (HistoryReadings, HistoryReadings) { (self[0], self[1]) }
+}

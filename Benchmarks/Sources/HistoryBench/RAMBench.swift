@@ -62,14 +62,15 @@ func ramBench(_ report: inout Report) {
     for rhythm in [Mix.Rhythm.exact, .clock] {
         let batches = plant.batches(scans: 4000, rhythm: rhythm)
         appendBench(plant, batches, rhythm, &report)
-        if rhythm == .clock { queryBench(plant, batches, &report) }
+        queryBench(plant, batches, &report)
     }
 }
 
 private func appendBench(_ plant: BenchPlant, _ batches: [ReadingBatch], _ rhythm: Mix.Rhythm, _ report: inout Report) {
     let count = batches.reduce(0) { $0 + $1.readings.count }
     let history = History(tags: plant.table, memoryBytes: 256 << 20)
-    var (ours, floor, bulk): ([Double], [Double], [Double]) = ([], [], [])
+    var (ours, floor, bulk, farBack): ([Double], [Double], [Double], [Double]) = ([], [], [], [])
+    let numbered = batches.enumerated().map { (first: SequenceNumber(UInt64($0 * plant.perBatch + 1)), batch: $1) }
     for round in 0..<5 {
         let rings = unsafe chistoryfloor_make(Int32(plant.tags), 4096)
         var begun = chistoryfloor_thread_cpu()
@@ -88,8 +89,11 @@ private func appendBench(_ plant: BenchPlant, _ batches: [ReadingBatch], _ rhyth
         ours.append(Double(chistoryfloor_thread_cpu() - begun) / Double(count))
         let loaded = History(tags: plant.table, memoryBytes: 256 << 20)
         begun = chistoryfloor_thread_cpu()
-        loaded.append(batches)
+        loaded.load(numbered)
         bulk.append(Double(chistoryfloor_thread_cpu() - begun) / Double(count))
+        begun = chistoryfloor_thread_cpu()
+        loaded.load(numbered, isFarBack: true)
+        farBack.append(Double(chistoryfloor_thread_cpu() - begun) / Double(count))
     }
     let statistics = history.statistics
     let (best, least, load) = (ours.min() ?? 0, floor.min() ?? 0, bulk.min() ?? 0)
@@ -97,7 +101,9 @@ private func appendBench(_ plant: BenchPlant, _ batches: [ReadingBatch], _ rhyth
     report.add(
         "a reading into the history, sealing included", bar: "about 1 × C",
         "\(best.shown()) ns = \((best / least).shown()) ×")
-    report.add("many batches at once", "\(load.shown()) ns = \((1e3 / load).shown(0)) M readings/s")
+    report.add("loaded at the start", "\(load.shown()) ns = \((1e3 / load).shown(0)) M readings/s")
+    let far = farBack.min() ?? 0
+    report.add("loaded, far back", "\(far.shown()) ns = \((1e3 / far).shown(0)) M readings/s")
     let perReading = Double(statistics.blockBytes) / Double(statistics.readingsInBlocks)
     report.add(
         "bytes of a reading in RAM, beside less than 2 KB a tag", bar: "≤ 1.2", perReading.shown(3),

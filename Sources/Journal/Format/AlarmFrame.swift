@@ -61,7 +61,8 @@ enum AlarmFrame {
         }
         guard let state, !transition.alarm.isEmpty else { return nil }
         transition.state = state
-        transition.clock = frame.header.flags.contains(.clockUnset) ? .unset : .set
+        let flags = frame.header.flags
+        transition.clock = flags.contains(.clockUnset) ? .unset : flags.contains(.clockRebased) ? .rebased : .set
         return transition
     }
 }

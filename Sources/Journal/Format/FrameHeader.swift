@@ -126,8 +126,8 @@ extension FrameHeader {
     }
 
     /// Puts the checksums into the whole frames of `bytes`.
-    static func seal(_ bytes: inout [UInt8], seed: UInt32) {
-        var offset = 0
+    static func seal(_ bytes: inout [UInt8], from start: Int = 0, seed: UInt32) {
+        var offset = start
         while let header = FrameHeader(bytes, at: offset) {
             let checksum = checksum(bytes, at: offset, byteCount: header.byteCount, seed: seed)
             bytes.put(checksum, at: offset + 8)

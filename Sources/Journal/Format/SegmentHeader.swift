@@ -10,6 +10,8 @@ struct SegmentHeader: Equatable {
     /// The header is written twice, so that one damaged sector doesn't cost the segment.
     static let copyBytes = 2048
     static let magic = Array("LINESEG1".utf8)
+    /// Of a segment that holds columns instead of rows.
+    static let columnMagic = Array("LINECOL1".utf8)
     static let version: UInt16 = 1
     private static let cursorsOffset = 112
 
@@ -32,9 +34,10 @@ struct SegmentHeader: Equatable {
     /// Whether the wall clock could be believed then.
     var isClockSet = true
     var cursors = CursorTable()
+    var holdsColumns = false
 
     func encoded() -> [UInt8] {
-        var bytes = Self.magic
+        var bytes = holdsColumns ? Self.columnMagic : Self.magic
         bytes.append(little: Self.version)
         bytes.append(little: UInt16(Self.byteCount))
         bytes.append(little: UInt32(isClockSet ? 0 : 1))  // flags
@@ -60,25 +63,28 @@ struct SegmentHeader: Equatable {
         case damaged
     }
 
-    static func read(_ bytes: [UInt8]) -> Finding {
+    static func read(_ bytes: [UInt8], columns holdsColumns: Bool = false) -> Finding {
         if bytes.count >= byteCount, bytes.allSatisfy({ $0 == 0 }) { return .blank }
         // Two whole copies can differ only when a power cut tore the header; the newer one stands.
-        let copies = [0, copyBytes].compactMap { copy(bytes, at: $0) }
+        let copies = [0, copyBytes].compactMap { copy(bytes, at: $0, holdsColumns) }
         if let newest = copies.max(by: { $0.number < $1.number }) { return .valid(newest) }
         let isNewer = [0, copyBytes].allSatisfy { offset in
-            bytes.count >= offset + copyBytes && Array(bytes[offset..<offset + 7]) == Array(magic.prefix(7))
+            bytes.count >= offset + copyBytes && Array(bytes[offset..<offset + 7]) == Array((holdsColumns ? columnMagic : magic).prefix(7))
                 && bytes.number(at: offset + 8, as: UInt16.self) > version
         }
         return isNewer ? .newer : .damaged
     }
 
     /// Whether one of the two copies can't be read.
-    static func isHalf(_ bytes: [UInt8]) -> Bool { [0, copyBytes].contains { copy(bytes, at: $0) == nil } }
+    static func isHalf(_ bytes: [UInt8], columns: Bool = false) -> Bool {
+        [0, copyBytes].contains { copy(bytes, at: $0, columns) == nil }
+    }
 
-    private static func copy(_ bytes: [UInt8], at offset: Int) -> SegmentHeader? {
+    private static func copy(_ bytes: [UInt8], at offset: Int, _ holdsColumns: Bool) -> SegmentHeader? {
         guard bytes.count >= offset + copyBytes else { return nil }
         let copy = Array(bytes[offset..<offset + copyBytes])
         let checksum = Checksum.crc32c(Array(copy.prefix(copyBytes - 4)))
+        let magic = holdsColumns ? columnMagic : magic
         guard Array(copy.prefix(magic.count)) == magic, copy.number(at: 8, as: UInt16.self) == version,
             copy.number(at: copyBytes - 4, as: UInt32.self) == checksum
         else { return nil }
@@ -93,6 +99,6 @@ struct SegmentHeader: Equatable {
             createdWall: Timestamp(nanoseconds: created),
             createdMonotonic: MonotonicTime(nanoseconds: copy.number(at: 96, as: Int64.self)),
             isClockSet: copy.number(at: 12, as: UInt32.self) & 1 == 0,
-            cursors: CursorTable(copy, in: 104..<copyBytes - 4) ?? CursorTable())
+            cursors: CursorTable(copy, in: 104..<copyBytes - 4) ?? CursorTable(), holdsColumns: holdsColumns)
     }
 }

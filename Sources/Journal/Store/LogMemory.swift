@@ -37,6 +37,10 @@ struct LogMemory: Sendable {
     var waitsFor: String?
     /// Something has changed for which the writer waits.
     var mustCommit = false
+    /// Columns whose last record was taken in before this log time go.
+    var columnsExpireBelow = Int64.min
+    /// The oldest number that columns hold of a clock that is not set yet.
+    var oldestUnsetColumns: UInt64?
     var statistics = JournalStatistics()
 
     /// When the first record came in that isn't written, and the first change that isn't durable.

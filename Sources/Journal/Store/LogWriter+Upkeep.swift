@@ -37,6 +37,7 @@ extension LogWriter {
         nextUpkeep = now.advanced(by: memory.withLock { $0.bounds.upkeepInterval })
         let log = logTime.now(now)
         if let keep = plan.keep {
+            memory.withLock { $0.columnsExpireBelow = log &- keep.nanoseconds }
             let expired: UInt64? = memory.withLock { memory in
                 let ages = LogTime.ages(ofSegmentsBegunAt: memory.segments.map(\.logTime), now: log)
                 let holds = memory.segments.indices.map { memory.hold(below: memory.end(ofSegmentAt: $0)).hold }

@@ -306,7 +306,7 @@ struct LogWriter {
         var prologue: [UInt8] = []
         dictionary.append(to: &prologue, sequence: written)
         standing.restate(to: &prologue, sequence: written)
-        let (moving, isClockSet) = memory.withLock { ($0.clock.moving(from: $0.oldest), $0.watch.isSet) }
+        let (moving, isClockSet) = memory.withLock { ($0.clock.moving(from: min($0.oldest, $0.oldestUnsetColumns ?? .max)), $0.watch.isSet) }
         for step in moving { ClockFrame.append(step, sequence: written, isRestated: true, to: &prologue) }
         CursorFrame(reservation: wanted, cursors: cursors)
             .append(to: &prologue, sequence: written, flags: .endsPrologue, wall: clock.wall())

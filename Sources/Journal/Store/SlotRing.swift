@@ -27,23 +27,29 @@ struct SlotRing {
         let file: any DiskFile
     }
 
-    private static let suffix = ".segment"
+    static let rows = ".segment"
+    static let columns = ".columns"
     private static let probeFile = "probe"
     private static let pieceBytes: Int64 = 1 << 20
 
     private(set) var slots: [Slot]
     private let disk: any Disk
     private let plan: JournalPlan
+    /// What the names of its files end in.
+    private let suffix: String
     /// Why the ring is smaller than the plan; nil when it isn't, or not yet.
     private(set) var trouble: String?
 
-    init(_ slots: [Slot], disk: any Disk, plan: JournalPlan) {
+    init(_ slots: [Slot], disk: any Disk, plan: JournalPlan, suffix: String = Self.rows) {
+        self.suffix = suffix
         self.slots = slots
         self.disk = disk
         self.plan = plan
     }
 
-    static func isSlot(_ file: String) -> Bool {
+    static func isSlot(_ file: String) -> Bool { isSlot(file, rows) }
+
+    static func isSlot(_ file: String, _ suffix: String) -> Bool {
         file.hasSuffix(suffix) && Int(file.dropLast(suffix.count)) != nil
     }
 
@@ -124,6 +130,11 @@ struct SlotRing {
         }
     }
 
+    /// Gives one segment up.
+    mutating func forget(_ number: UInt64) {
+        for index in slots.indices where slots[index].segment == number { slots[index].segment = nil }
+    }
+
     private func rule(byteCount: Int64, _ promises: Promises) -> RetentionRule {
         RetentionRule(
             slots: Int(max(2, plan.diskBytes / max(byteCount, plan.segmentBytes))), hasPromises: promises.hasAny,
@@ -198,8 +209,8 @@ struct SlotRing {
     private mutating func create(byteCount: Int64) throws(DiskError) -> Claim {
         var number = 0
         let taken = Set(slots.map(\.file))
-        while taken.contains(Self.name(number)) { number += 1 }
-        let file = Self.name(number)
+        while taken.contains(name(number)) { number += 1 }
+        let file = name(number)
         do {
             let opened = try disk.open(file, create: true)
             try prewrite(opened, to: byteCount)
@@ -240,7 +251,7 @@ struct SlotRing {
         try file.sync()
     }
 
-    private static func name(_ number: Int) -> String {
+    private func name(_ number: Int) -> String {
         let digits = String(number)
         return String(repeating: "0", count: max(0, 4 - digits.count)) + digits + suffix
     }

@@ -1,0 +1,139 @@
+// History as columns: the same answers as from rows, from less disk, through restarts, reloads and full rings.
+
+import GatewayModel
+import GatewayPlatform
+import Simulation
+import Testing
+
+@testable import Journal
+
+@Suite("Columns") struct ColumnTests {
+    @Test("Queries give from columns and rows together what was told, each reading once", arguments: [UInt64](1...8))
+    func queries(seed: UInt64) {
+        let plant = ColumnPlant(seed: seed)
+        for round in 0..<6 {
+            plant.live(rounds: 150)
+            if round == 2 { plant.restart() }
+            if round == 4 {
+                plant.reload(
+                    TagTable(
+                        site: "acme/south", devices: plant.table.devices,
+                        tags: plant.table.tags.map { tag in
+                            var tag = tag
+                            tag.unit = "bar"
+                            return tag
+                        }))
+            }
+            plant.check(plant.query(), "everything")
+            for number in 0..<15 { plant.check(plant.randomQuery(), "seed \(seed), round \(round), query \(number)") }
+        }
+        let statistics = plant.journal.columnStatistics
+        #expect(statistics?.parts ?? 0 > 3)
+        #expect(plant.oldest < plant.journal.statistics.oldestSequence.value, "columns must reach further back")
+    }
+
+    @Test("The ring of columns goes round: the oldest goes, and is not made again")
+    func ring() {
+        let plant = ColumnPlant(seed: 3, segments: 6, columnSegments: 2)
+        plant.live(rounds: 1500)
+        plant.makeColumns()
+        let made = plant.journal.columnStatistics?.made ?? 0
+        #expect(plant.oldest > 1 && made > 4)
+        plant.check(plant.query())
+        #expect(!plant.journal.performDueColumns())
+        #expect(plant.journal.columnStatistics?.made == made)
+        #expect(plant.disk.content(of: "0002.columns") == nil && plant.disk.content(of: "0001.columns") != nil)
+        plant.restart()
+        plant.makeColumns()
+        plant.check(plant.query())
+    }
+
+    @Test("Many readings are pressed a lot of tags at a time, and a part fills what room there is")
+    func lots() {
+        let plant = ColumnPlant(
+            seed: 5, segments: 3, columnSegments: 6, segmentBytes: 256 << 10, devices: 4, tagsPerDevice: 6)
+        for _ in 0..<14 {
+            for _ in 0..<100 {
+                for device in 0..<4 { plant.scan(device: device) }
+                plant.pass(.seconds(1))
+            }
+            plant.makeColumns()
+        }
+        plant.check(plant.query())
+        for device in 0..<4 { plant.check(plant.query([device * 6, device * 6 + 5], limit: 1000, order: .newestFirst)) }
+        let parts = plant.journal.columns?.directory.parts ?? []
+        #expect(parts.contains { $0.part.readings > 4096 } && parts.count >= 3)
+    }
+
+    @Test("Gaps, alarms and what a restart skipped stand in the columns too")
+    func others() throws {
+        let plant = ColumnPlant(seed: 7)
+        plant.live(rounds: 100, columns: false)
+        plant.pass(.seconds(2))
+        let before = plant.journal.statistics.nextSequence.value
+        plant.restart(on: plant.disk.crash(.onlySynced, seed: 1), isClean: false)
+        plant.live(rounds: 900)
+        plant.makeColumns()
+        #expect(plant.journal.statistics.oldestSequence.value > before, "the rows of the gap must have gone")
+        let gaps = plant.answer(plant.query()).gaps
+        #expect(gaps.contains { $0.reason == .restart && $0.first.value == before && $0.count > 1000 })
+        #expect(plant.journal.columnAlarms().count > 10)
+    }
+
+    @Test("A tag is found by its name whatever id it has after a restart")
+    func names() {
+        let plant = ColumnPlant(seed: 9)
+        plant.live(rounds: 400)
+        let old = plant.table
+        let moved = TagTable(
+            site: old.site, devices: old.devices,
+            tags: old.tags.reversed().enumerated().map { place, tag in
+                var tag = tag
+                tag.id = TagID(place)
+                return tag
+            })
+        plant.reload(moved)
+        plant.restart()
+        plant.live(rounds: 800)
+        plant.makeColumns()
+        plant.check(plant.query())
+        for tag in 0..<4 { plant.check(plant.query([tag])) }
+    }
+
+    @Test("What is too old goes, a segment at a time")
+    func age() {
+        let plant = ColumnPlant(seed: 11, segments: 3, columnSegments: 40, keep: .seconds(1200))
+        plant.live(rounds: 2500)
+        plant.pass(.seconds(60))
+        plant.makeColumns()
+        let oldest = plant.told[plant.oldest]?.time ?? plant.told.filter { $0.key >= plant.oldest }.min { $0.key < $1.key }?.value.time
+        let age = plant.clock.wall().duration(since: oldest ?? Timestamp(nanoseconds: 0))
+        #expect(age > .seconds(1200) && age < .seconds(2400), "\(age)")
+        plant.check(plant.query())
+    }
+
+    @Test("Without bytes for them there are no columns, and no files of them")
+    func none() {
+        let plant = ColumnPlant(seed: 13, columnSegments: 0)
+        plant.live(rounds: 600)
+        plant.makeColumns()
+        #expect(plant.journal.columnStatistics == nil && plant.disk.content(of: "0000.columns") == nil)
+        plant.check(plant.query())
+    }
+
+    @Test("Columns take fewer bytes than the rows they stand for")
+    func bytes() throws {
+        let plant = ColumnPlant(
+            seed: 15, segments: 6, columnSegments: 4, segmentBytes: 512 << 10, devices: 1, tagsPerDevice: 2,
+            lot: 1 << 16)
+        for scan in 0..<20_000 {
+            plant.scan(device: 0)
+            plant.clock.advance(by: .seconds(1))
+            if scan % 100 == 0 { plant.pass(.zero) }
+        }
+        plant.makeColumns()
+        let statistics = try #require(plant.journal.columnStatistics)
+        #expect(statistics.madeReadings > 10_000)
+        #expect(Double(statistics.bytes) / Double(statistics.madeReadings) < 2)
+    }
+}
