@@ -58,11 +58,14 @@ package struct AnsweredRow: Equatable, Sendable {
 package struct TagAnswer: Equatable, Sendable {
     package var tag: String
     package var unit: String
+    /// Units that the tag had before, as far as the store's tables tell. Readings of then are in them.
+    package var formerUnits: [String]
     package var rows: [AnsweredRow] = []
 
-    package init(tag: String, unit: String, rows: [AnsweredRow] = []) {
+    package init(tag: String, unit: String, formerUnits: [String] = [], rows: [AnsweredRow] = []) {
         self.tag = tag
         self.unit = unit
+        self.formerUnits = formerUnits
         self.rows = rows
     }
 }
@@ -90,14 +93,17 @@ package struct StoreQuery {
     /// The tags of the store that match, with their units as they were last; by name.
     package func tags(matching patterns: [String]) -> [TagAnswer] {
         let wanted = patterns.map { PathPattern($0) }
-        var units: [String: String] = [:]
+        var units: [String: [String]] = [:]
         for table in journal.tables() {
             for tag in table.tags {
                 let path = table.path(of: tag.id)
-                if units[path] == nil, wanted.contains(where: { $0.matches(path) }) { units[path] = tag.unit }
+                guard wanted.contains(where: { $0.matches(path) }) else { continue }
+                if units[path]?.contains(tag.unit) != true { units[path, default: []].append(tag.unit) }
             }
         }
-        return units.sorted { $0.key < $1.key }.map { TagAnswer(tag: $0.key, unit: $0.value) }
+        return units.sorted { $0.key < $1.key }.map { path, units in
+            TagAnswer(tag: path, unit: units.first ?? "", formerUnits: Array(units.dropFirst()))
+        }
     }
 
     /// - Parameter limit: readings of all tags together, at most.
@@ -112,6 +118,11 @@ package struct StoreQuery {
         var reader = journal.range(RangeQuery(tags: names, from: question.from, to: end))
         while let piece = reader.next() {
             gaps += piece.gaps.filter { $0.first < journal.recovery.end }
+            gaps += piece.damage.map { damage in
+                JournalGap(
+                    first: damage.first, last: damage.last, count: damage.readings, reason: .corrupt,
+                    timestamp: damage.latest)
+            }
             total += piece.readings.count
             guard total <= limit else { throw TooMuch() }
             for one in piece.readings {

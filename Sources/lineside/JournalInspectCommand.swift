@@ -45,6 +45,19 @@ extension JournalInspectCommand {
             case .unreadable(let why): lines.append("\(slot.file): \(why)")
             }
         }
+        if !found.columns.isEmpty {
+            lines += ["", "history as columns:"]
+            let header = ["segment", "file", "numbers", "parts", "readings", "bytes", "first time", "last time"]
+            lines += TextTable.lines(
+                [header]
+                    + found.columns.map { columns in
+                        [
+                            String(columns.number), columns.file, "\(columns.first) to \(columns.last)",
+                            String(columns.parts), String(columns.readings), String(columns.byteCount),
+                            columns.times?.lowerBound.rfc3339 ?? "-", columns.times?.upperBound.rfc3339 ?? "-",
+                        ]
+                    }, leading: 3)
+        }
         lines += ["", found.cursors.isEmpty ? "no sink has a cursor" : "cursors:"]
         lines += TextTable.lines(
             found.cursors.map { cursor in
@@ -140,6 +153,19 @@ extension JournalInspectCommand {
         return .object([
             ("stream", .string(found.stream)), ("oldest", .integer(found.oldest.value)),
             ("end", .integer(found.end.value)), ("slots", .array(slots)),
+            (
+                "columns",
+                .array(
+                    found.columns.map { columns in
+                        .object([
+                            ("file", .string(columns.file)), ("segment", .integer(columns.number)),
+                            ("bytes", .integer(columns.byteCount)), ("parts", .integer(columns.parts)),
+                            ("readings", .integer(columns.readings)), ("first", .integer(columns.first)),
+                            ("last", .integer(columns.last)), ("from", time(columns.times?.lowerBound)),
+                            ("to", time(columns.times?.upperBound)),
+                        ])
+                    })
+            ),
             (
                 "cursors",
                 .array(

@@ -55,10 +55,12 @@ struct JournalVerifyCommand: ParsableCommand {
         func counted(_ count: some BinaryInteger, _ noun: String) -> String {
             "\(count) \(noun)\(count == 1 ? "" : "s")"
         }
-        let read = [
+        let parts: [String?] = [
             counted(result.segments, "segment"), counted(result.frames, "frame"), counted(result.records, "record"),
+            result.columnParts > 0 ? "\(counted(result.columnReadings, "reading")) as columns" : nil,
             "\(counted(result.bytes, "byte")) read",
-        ].joined(separator: ", ")
+        ]
+        let read = parts.compactMap(\.self).joined(separator: ", ")
         guard !result.isWhole else { return "\(read): whole" }
         let lost = result.lost.reduce(UInt64(0)) { $0 + ($1.upperBound - $1.lowerBound + 1) }
         let count = result.findings.count { $0.weight == .damage }
@@ -80,6 +82,7 @@ struct JournalVerifyCommand: ParsableCommand {
         return .object([
             ("whole", .boolean(result.isWhole)), ("segments", .integer(result.segments)),
             ("frames", .integer(result.frames)), ("records", .integer(result.records)),
+            ("column_parts", .integer(result.columnParts)), ("column_readings", .integer(result.columnReadings)),
             ("bytes", .integer(result.bytes)), ("findings", .array(findings)),
             ("lost", .array(result.lost.map { .array([.integer($0.lowerBound), .integer($0.upperBound)]) })),
         ])

@@ -89,6 +89,10 @@ struct QueryCommand: ParsableCommand {
         let query = StoreQuery(try store.filledJournal(), now: now)
         let wanted = query.tags(matching: tags)
         guard !wanted.isEmpty else { throw nothing() }
+        for tag in wanted where !tag.formerUnits.isEmpty {
+            let former = tag.formerUnits.map { "'\($0)'" }.joined(separator: ", ")
+            Console.error("\(tag.tag) was in \(former) before it was in '\(tag.unit)': older readings are as they were")
+        }
         do {
             let (answers, gaps) = try query.answer(question, tags: wanted)
             for gap in gaps {

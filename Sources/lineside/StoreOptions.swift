@@ -18,8 +18,10 @@ struct StoreOptions: ParsableArguments {
 
     /// The journal in it, only to be read; a gateway may write it meanwhile.
     func journal() throws -> (journal: Journal, folder: String) {
-        let plan =
+        var plan =
             try directory.map { JournalPlan(directory: $0) } ?? site.load(printingWarnings: false).plan.store
+        // Columns that are there are read, whether the site still wants them or not.
+        plan.columnBytes = max(plan.columnBytes, 1)
         let disk: POSIXDisk
         do throws(DiskError) {
             disk = try POSIXDisk(readOnly: plan.directory)

@@ -7,16 +7,40 @@ internal import GatewayPlatform
 /// tags, or don't know their names. A chunk may hold records outside of the span: whoever asks looks at the times.
 package struct SpanReader {
     private let journal: Journal
+    private let from: Timestamp
+    private let to: Timestamp
+    /// What is older than the rows, and held as columns.
+    private var old: ArraySlice<LiveColumns>
+    private var span: ColumnSpan?
     private var parts: ArraySlice<LogPart>
     private var position: UInt64?
 
     fileprivate init(_ journal: Journal, from: Timestamp, to: Timestamp) {
         self.journal = journal
+        (self.from, self.to) = (from, to)
+        old = journal.columnSpans(from: from, to: to)[...]
         parts = journal.parts(from: from, to: to)[...]
     }
 
     /// Nil at the end. What can't be read is in it as a gap.
     package mutating func next() -> JournalChunk? {
+        let oldest = journal.recovery.segments > 0 ? journal.recovery.oldest.value : .max
+        while true {
+            if let chunk = span?.next(below: oldest) { return chunk }
+            guard let live = old.popFirst() else { break }
+            span = journal.columnSpan(live, from: from, to: to)
+            guard span == nil else { continue }
+            var gap = JournalGap(live.part.numbers, reason: .corrupt, timestamp: live.part.latest)
+            gap.count = UInt64(live.part.readings)
+            return JournalChunk(
+                records: [.gap(gap)], next: SequenceNumber(live.part.numbers.upperBound),
+                dictionary: journal.memory.withLock { $0.dictionary })
+        }
+        span = nil
+        return nextRows()
+    }
+
+    private mutating func nextRows() -> JournalChunk? {
         guard let part = parts.first else { return nil }
         if position == nil { journal.begin(part) }
         let start = position ?? part.range.lowerBound
@@ -58,8 +82,15 @@ extension Journal {
         return parts
     }
 
-    /// The tag tables of the log, the newest first: those that segments begin with, and all of the newest segment.
+    /// The tag tables of the log, the newest first: those that segments begin with, all of the newest segment, and those
+    /// of columns.
     package func tables() -> [TagTable] {
+        let rows = rowTables()
+        let known = Set(rows.map(\.generation))
+        return (rows + columnTables().filter { !known.contains($0.generation) }).map(\.table)
+    }
+
+    func rowTables() -> [JournalDictionary] {
         let segments = memory.withLock { $0.segments }
         var tables: [JournalDictionary] = []
         for (index, segment) in segments.enumerated() {
@@ -73,6 +104,6 @@ extension Journal {
                 if index + 1 < segments.count, frame.header.flags.contains(.endsPrologue) { break }
             }
         }
-        return tables.reversed().map(\.table)
+        return tables.reversed()
     }
 }

@@ -41,6 +41,19 @@ package struct InspectedSegment: Equatable, Sendable {
     package var hasHalfHeader: Bool
 }
 
+/// One file of history held as columns.
+package struct InspectedColumns: Equatable, Sendable {
+    package var file: String
+    package var number: UInt64
+    package var byteCount: Int64
+    package var parts: Int
+    package var readings: UInt64
+    package var first: UInt64
+    package var last: UInt64
+    /// Nil when there is no reading in it.
+    package var times: ClosedRange<Timestamp>?
+}
+
 /// Where a sink stands.
 package struct InspectedCursor: Equatable, Sendable {
     package var sink: String
@@ -54,6 +67,7 @@ package struct StoreInspection: Equatable, Sendable {
     /// Behind the last record.
     package var end: SequenceNumber
     package var slots: [InspectedSlot]
+    package var columns: [InspectedColumns]
     package var cursors: [InspectedCursor]
     package var gaps: [JournalGap]
     package var standingAlarms: [AlarmTransition]
@@ -61,7 +75,8 @@ package struct StoreInspection: Equatable, Sendable {
     package var summary: String {
         let held =
             end > oldest
-            ? "numbers \(oldest.value) to \(end.value - 1) in \(segments.count) segment\(segments.count == 1 ? "" : "s")" : "no record yet"
+            ? "numbers \(oldest.value) to \(end.value - 1) in \(segments.count) segment\(segments.count == 1 ? "" : "s")"
+            : "no record yet"
         let ending: String =
             switch segments.last?.ending {
             case .sealed(isCleanStop: true): "stopped in order"
@@ -83,11 +98,30 @@ extension Journal {
         let end = recovery.end
         return StoreInspection(
             stream: stream, oldest: recovery.oldest, end: end, slots: inspectedSlots(segments),
+            columns: inspectedColumns(),
             cursors: cursors.next.sorted { $0.key < $1.key }.map { sink, next in
                 InspectedCursor(sink: sink, next: SequenceNumber(next), backlog: backlog(of: sink))
             },
             // What a start would add behind the end has not happened.
             gaps: gaps().filter { $0.first < end }, standingAlarms: standingAlarms)
+    }
+
+    private func inspectedColumns() -> [InspectedColumns] {
+        let parts = columns?.directory.parts ?? []
+        return Dictionary(grouping: parts, by: \.segment.number).sorted { $0.key < $1.key }.compactMap {
+            number, parts in
+            guard let first = parts.first else { return nil }
+            var found = InspectedColumns(
+                file: first.segment.file, number: number, byteCount: first.segment.byteCount, parts: parts.count,
+                readings: parts.reduce(0) { $0 + UInt64($1.part.readings) },
+                first: parts.map(\.part.numbers.lowerBound).min() ?? 0,
+                last: (parts.map(\.part.numbers.upperBound).max() ?? 1) - 1)
+            let filled = parts.map(\.part).filter { $0.readings > 0 }
+            if let earliest = filled.map(\.earliest).min(), let latest = filled.map(\.latest).max() {
+                found.times = earliest...max(earliest, latest)
+            }
+            return found
+        }
     }
 
     private func inspectedSlots(_ segments: [SegmentInfo]) -> [InspectedSlot] {

@@ -37,6 +37,9 @@ package struct StoreVerification: Equatable, Sendable {
     package var frames = 0
     package var records: UInt64 = 0
     package var bytes: Int64 = 0
+    /// Parts of columns, and the readings in them.
+    package var columnParts = 0
+    package var columnReadings: UInt64 = 0
     package var findings: [StoreFinding] = []
     package var isWhole: Bool { !findings.contains { $0.weight == .damage } }
 
@@ -81,6 +84,7 @@ extension Journal {
         }
         progress(segments.count, segments.count)
         readRecords(segments, gone: gone, into: &result)
+        verifyColumns(into: &result)
         noteCursors(&result)
         return result
     }
@@ -103,7 +107,7 @@ extension Journal {
     private func inspectedFiles() -> [(String, SegmentHeader.Finding?)] {
         ((try? disk.list()) ?? []).filter(SlotRing.isSlot).map { file in
             let bytes = try? disk.open(file, create: false).read(count: SegmentHeader.byteCount, at: 0)
-            return (file, bytes.map(SegmentHeader.read))
+            return (file, bytes.map { SegmentHeader.read($0) })
         }
     }
 
