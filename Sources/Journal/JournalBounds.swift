@@ -32,6 +32,8 @@ package struct JournalBounds: Sendable {
     /// RAM, and reads the rows of a segment more often.
     package var columnReadings = 1 << 19
     /// Failed reads of one segment until its records are given up as a gap: a sink must not hang on it for ever.
+    /// Failed reads of one segment until its records are given up as a gap: a sink must not hang on it for ever. A start
+    /// tries each read as often.
     package var readAttempts = 3
 
     package init() {}
