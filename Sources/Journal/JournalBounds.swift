@@ -31,7 +31,6 @@ package struct JournalBounds: Sendable {
     /// Readings that are turned from rows into columns at a time: 28 bytes each while it lasts. Less takes as much less
     /// RAM, and reads the rows of a segment more often.
     package var columnReadings = 1 << 19
-    /// Failed reads of one segment until its records are given up as a gap: a sink must not hang on it for ever.
     /// Failed reads of one segment until its records are given up as a gap: a sink must not hang on it for ever. A start
     /// tries each read as often.
     package var readAttempts = 3
