@@ -66,6 +66,7 @@ let package = Package(
         // Middle: kept, remembered, judged.
         ours("Journal", ["GatewayModel", "Series", "GatewayPlatform", logging]),
         ours("History", ["GatewayModel", "Series"]),
+        ours("Export", ["GatewayModel", "Journal", "History"]),
         ours("Rules", ["GatewayModel"]),
 
         // Upstream, and the people who look in.
@@ -110,7 +111,7 @@ let package = Package(
             name: "lineside",
             dependencies: [
                 "GatewayModel", "CPlatform", "GatewayPlatform", "ModbusDriver", "GatewayConfiguration",
-                "Commissioning", "Gateway", "Simulation", "Writes", logging, lifecycle,
+                "Commissioning", "Gateway", "Simulation", "Writes", "Journal", "History", "Export", logging, lifecycle,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -176,6 +177,11 @@ let package = Package(
             ]),
         tests("JournalTests", ["GatewayModel", "GatewayPlatform", "Journal", "Simulation", "TestSupport", logging]),
         tests("HistoryTests", ["GatewayModel", "History", "TestSupport"]),
+        tests(
+            "ExportTests",
+            [
+                "GatewayModel", "GatewayPlatform", "Journal", "History", "Export", "Simulation", "TestSupport", logging,
+            ]),
         tests("RulesTests", ["GatewayModel", "Rules"]),
         tests(
             "UpstreamTests",

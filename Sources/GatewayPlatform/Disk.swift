@@ -49,10 +49,21 @@ package struct DiskError: Error, Equatable, CustomStringConvertible {
 /// The folder `path` of the real file system.
 package struct POSIXDisk: Disk {
     package let path: String
+    private let isReadOnly: Bool
+
+    /// For those who only look: the folder must be there, and nothing in it can be changed.
+    package init(readOnly path: String) throws(DiskError) {
+        self.path = path
+        isReadOnly = true
+        guard unsafe access(path, R_OK | X_OK) == 0 else {
+            throw DiskError(operation: "open", file: path, code: errno)
+        }
+    }
 
     /// Makes the folder (0700) when it is missing.
     package init(path: String) throws(DiskError) {
         self.path = path
+        isReadOnly = false
         guard unsafe mkdir(path, 0o700) == 0 || errno == EEXIST else {
             throw DiskError(operation: "mkdir", file: path, code: errno)
         }
@@ -72,7 +83,8 @@ package struct POSIXDisk: Disk {
     }
 
     package func open(_ name: String, create: Bool) throws(DiskError) -> POSIXFile {
-        let flags = O_RDWR | O_CLOEXEC | (create ? O_CREAT : 0)
+        guard !isReadOnly || !create else { throw DiskError(operation: "create", file: name, code: EROFS) }
+        let flags = (isReadOnly ? O_RDONLY : O_RDWR) | O_CLOEXEC | (create ? O_CREAT : 0)
         var descriptor = unsafe Glibc.open("\(path)/\(name)", flags, 0o600)
         if descriptor < 0, !create, errno == EROFS || errno == EACCES {
             descriptor = unsafe Glibc.open("\(path)/\(name)", O_RDONLY | O_CLOEXEC)
@@ -82,18 +94,21 @@ package struct POSIXDisk: Disk {
     }
 
     package func rename(_ name: String, to newName: String) throws(DiskError) {
+        guard !isReadOnly else { throw DiskError(operation: "rename", file: name, code: EROFS) }
         guard unsafe Glibc.rename("\(path)/\(name)", "\(path)/\(newName)") == 0 else {
             throw DiskError(operation: "rename", file: name, code: errno)
         }
     }
 
     package func remove(_ name: String) throws(DiskError) {
+        guard !isReadOnly else { throw DiskError(operation: "unlink", file: name, code: EROFS) }
         guard unsafe unlink("\(path)/\(name)") == 0 else {
             throw DiskError(operation: "unlink", file: name, code: errno)
         }
     }
 
     package func syncDirectory() throws(DiskError) {
+        guard !isReadOnly else { return }
         let descriptor = unsafe Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { throw DiskError(operation: "open", file: path, code: errno) }
         defer { close(descriptor) }

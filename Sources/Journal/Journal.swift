@@ -143,7 +143,7 @@ package final class Journal: Sendable {
         return bytes
     }
 
-    private static func spelled(_ stream: [UInt8]) -> String {
+    static func spelled(_ stream: [UInt8]) -> String {
         var text = ""
         for (index, byte) in stream.enumerated() {
             if [4, 6, 8, 10].contains(index) { text += "-" }

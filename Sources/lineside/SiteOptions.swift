@@ -12,7 +12,9 @@ struct SiteOptions: ParsableArguments {
     @Option(
         name: [.short, .customLong("config")], help: "The site file.",
         completion: .file(extensions: ["yaml"]))
-    var config = "/etc/lineside/site.yaml"
+    var config = usualFile
+
+    static let usualFile = "/etc/lineside/site.yaml"
 
     @Option(
         name: .customLong("profiles"),

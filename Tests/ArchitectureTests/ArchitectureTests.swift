@@ -20,6 +20,7 @@ struct ArchitectureTests {
         ),
         ("Journal", ["GatewayModel", "Series", "GatewayPlatform", "Logging"]),
         ("History", ["GatewayModel", "Series"]),
+        ("Export", ["GatewayModel", "Journal", "History"]),
         ("Rules", ["GatewayModel"]),
         ("Upstream", ["GatewayModel", "GatewayPlatform", "Journal", "MQTTLink", "Logging"]),
         (
@@ -53,8 +54,9 @@ struct ArchitectureTests {
         (
             "lineside",
             [
-                "ArgumentParser", "CPlatform", "Commissioning", "Gateway", "GatewayConfiguration", "GatewayModel",
-                "GatewayPlatform", "Logging", "ModbusDriver", "ServiceLifecycle", "Simulation", "UnixSignals", "Writes",
+                "ArgumentParser", "CPlatform", "Commissioning", "Export", "Gateway", "GatewayConfiguration",
+                "GatewayModel", "GatewayPlatform", "History", "Journal", "Logging", "ModbusDriver", "ServiceLifecycle",
+                "Simulation", "UnixSignals", "Writes",
             ]
         ),
     ]

@@ -54,6 +54,12 @@ struct ColumnReader {
         }
     }
 
+    /// How many readings the part holds of the tags that are asked for, at any time.
+    func readings(of live: LiveColumns) throws(DiskError) -> Int {
+        let index = try index(of: live).index
+        return tags.reduce(0) { sum, tag in index.entries(of: tag.hash).reduce(sum) { $0 + Int($1.readings) } }
+    }
+
     /// Adds the readings and gaps of `window` to the piece, in the order of their numbers.
     mutating func read(
         _ live: LiveColumns, _ window: Range<UInt64>, into piece: inout RangePiece

@@ -75,6 +75,11 @@ struct SegmentHeader: Equatable {
         return isNewer ? .newer : .damaged
     }
 
+    /// Whether one of the two copies can't be read.
+    static func isHalf(_ bytes: [UInt8], columns: Bool = false) -> Bool {
+        [0, copyBytes].contains { copy(bytes, at: $0, columns) == nil }
+    }
+
     private static func copy(_ bytes: [UInt8], at offset: Int, _ holdsColumns: Bool) -> SegmentHeader? {
         guard bytes.count >= offset + copyBytes else { return nil }
         let copy = Array(bytes[offset..<offset + copyBytes])
