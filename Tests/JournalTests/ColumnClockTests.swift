@@ -14,7 +14,8 @@ import Testing
     /// A box that comes up in 1970, and has filled a segment or two.
     private func unsetPlant() -> ColumnPlant {
         let plant = ColumnPlant(
-            seed: 71, segments: 3, columnSegments: 30, clock: VirtualClock(wall: Timestamp(nanoseconds: 1_000_000_000_000)))
+            seed: 71, segments: 3, columnSegments: 30,
+            clock: VirtualClock(wall: Timestamp(nanoseconds: 1_000_000_000_000)))
         plant.live(rounds: 120, columns: false)
         return plant
     }

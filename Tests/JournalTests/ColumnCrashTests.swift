@@ -107,7 +107,8 @@ import Testing
     /// One column segment with tags that share their times, and the rows of it.
     private static func small(keepsRows: Bool) -> ColumnPlant {
         let plant = ColumnPlant(
-            seed: 41, segments: keepsRows ? 6 : 2, columnSegments: 4, segmentBytes: 24 << 10, devices: 1, tagsPerDevice: 5)
+            seed: 41, segments: keepsRows ? 6 : 2, columnSegments: 4, segmentBytes: 24 << 10, devices: 1,
+            tagsPerDevice: 5)
         while plant.journal.columnStatistics?.parts ?? 0 < 1 {
             plant.scan(device: 0)
             plant.pass(.milliseconds(Int.random(in: 100...3000, using: &plant.random)))
@@ -122,10 +123,14 @@ import Testing
         return plant
     }
 
-    @Test("Any flipped byte of columns is told from what was written, and rows that are still there replace it", arguments: [true, false])
+    @Test(
+        "Any flipped byte of columns is told from what was written, and rows that are still there replace it",
+        arguments: [true, false])
     func flips(keepsRows: Bool) throws {
         let plant = Self.small(keepsRows: keepsRows)
-        let (pristine, end) = (plant.disk.restarted(), plant.journal.columns?.directory.parts.last?.part.numbers.upperBound ?? 0)
+        let (pristine, end) = (
+            plant.disk.restarted(), plant.journal.columns?.directory.parts.last?.part.numbers.upperBound ?? 0
+        )
         let bytes = try #require(pristine.content(of: "0000.columns"))
         let used = bytes.lastIndex { $0 != 0 } ?? 0
         let wanted = plant.told.keys.filter { $0 < end }

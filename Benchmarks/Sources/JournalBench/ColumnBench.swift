@@ -59,7 +59,8 @@ struct ColumnBench {
         var plan = plan
         if !columns { (plan.diskBytes, plan.columnBytes) = (plan.rowBytes, 0) }
         return Journal(
-            plan: plan, disk: disk, clock: clock, tags: table, logger: Logger(label: "bench") { _ in SwiftLogNoOpLogHandler() })
+            plan: plan, disk: disk, clock: clock, tags: table,
+            logger: Logger(label: "bench") { _ in SwiftLogNoOpLogHandler() })
     }
 
     /// Appends everything; returns how many readings that were.

@@ -90,7 +90,8 @@ struct ColumnPress {
     }
 
     private func put(
-        _ places: Range<Int>, of tag: Int, _ room: Room, _ encoder: inout BlockEncoder, _ leaders: inout [UInt64: Leader],
+        _ places: Range<Int>, of tag: Int, _ room: Room, _ encoder: inout BlockEncoder,
+        _ leaders: inout [UInt64: Leader],
         _ entry: inout ColumnEntry, into target: inout OpenColumns
     ) throws(ColumnFailure) {
         let scratch = room.scratch

@@ -36,7 +36,8 @@ struct ColumnReader {
     private var numbers: BlockColumns?
     private var leader: Leader?
 
-    init(_ store: ColumnStore, tags: [(hash: UInt64, place: Int)], from: Timestamp, to: Timestamp, ledger: ClockLedger) {
+    init(_ store: ColumnStore, tags: [(hash: UInt64, place: Int)], from: Timestamp, to: Timestamp, ledger: ClockLedger)
+    {
         (self.store, self.tags, self.from, self.to, self.ledger) = (store, tags, from, to, ledger)
     }
 
@@ -128,8 +129,10 @@ struct ColumnReader {
         var scanner = live.segment.scanner(file, from: Int64(live.part.start), to: Int64(live.part.blocks))
         while let frame = try scanner.next() {
             guard let gap = frame.header.type == FrameType.gap ? GapFrame.gap(of: frame) : nil else { continue }
-            let numbers = max(window.lowerBound, gap.first.value)..<max(
-                max(window.lowerBound, gap.first.value), min(window.upperBound, gap.last.value &+ 1))
+            let numbers =
+                max(
+                    window.lowerBound, gap.first.value)..<max(
+                    max(window.lowerBound, gap.first.value), min(window.upperBound, gap.last.value &+ 1))
             if !numbers.isEmpty { piece.gaps.append(JournalGap(numbers, reason: gap.reason, timestamp: gap.timestamp)) }
         }
         if scanner.skippedBytes > 0 || scanner.offset < Int64(live.part.blocks) { damage.isOfPart = true }
