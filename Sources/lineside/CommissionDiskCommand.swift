@@ -104,12 +104,30 @@ struct CommissionDiskCommand: AsyncParsableCommand {
     /// What is to be stored, and where.
     private func intention() throws -> (folder: String, load: WriteLoad, plan: JournalPlan) {
         if let directory, site.config == SiteOptions.usualFile {
-            return (directory, WriteLoad(readingsPerSecond: rate), JournalPlan(directory: directory))
+            var load = WriteLoad(readingsPerSecond: rate)
+            learn(&load, from: directory)
+            return (directory, load, JournalPlan(directory: directory))
         }
         let plan = try site.load(printingWarnings: false).plan
         var load = WriteLoad(plan.tags)
         if let rate { (load.readingsPerSecond, load.tagsWithoutPeriod) = (rate, 0) }
+        learn(&load, from: directory ?? plan.store.directory)
         return (directory ?? plan.store.directory, load, plan.store)
+    }
+
+    /// What a reading takes in a store that is there already; nothing when there is none.
+    private func learn(_ load: inout WriteLoad, from folder: String) {
+        guard let disk = try? POSIXDisk(readOnly: folder) else { return }
+        let found = StoreOptions.journal(of: JournalPlan(directory: folder, columnBytes: 1), on: disk).inspection()
+        let sealed = found.segments.filter { $0.usedBytes == nil }
+        let bytes = found.slots.filter { slot in
+            if case .segment(let segment) = slot.state { sealed.contains(segment) } else { false }
+        }
+        load.learn(
+            sealedBytes: bytes.reduce(0) { $0 + $1.byteCount }, records: sealed.reduce(0) { $0 + ($1.records ?? 0) },
+            columnBytes: found.columns.reduce(0) { $0 + $1.byteCount },
+            columnReadings: found.columns.reduce(0) { $0 + $1.readings })
+        if load.tags == 0 { load.tags = found.segments.last?.tables.last?.tags ?? 0 }
     }
 
     private func endurance(_ place: StoragePlace, free: Int64) -> FlashEndurance? {
@@ -161,6 +179,9 @@ extension CommissionDiskCommand {
             ("recycled", measurement(facts.measured.recycled)), ("growing", measurement(facts.measured.growing)),
             ("sequential_bytes_per_second", .number(facts.measured.sequentialBytesPerSecond)),
             ("readings_per_second", .optional(facts.load.readingsPerSecond) { .number($0) }),
+            ("bytes_per_reading", .number(facts.load.rowBytes)),
+            ("bytes_per_reading_in_columns", .number(facts.load.columnBytes)),
+            ("bytes_from_store", .boolean(facts.load.isFromStore)),
             ("tags_without_period", .integer(facts.load.tagsWithoutPeriod)),
             ("endurance_bytes", .optional(facts.endurance) { .number($0.bytes) }),
             ("endurance_basis", .optional(facts.endurance) { .string($0.basis) }), ("choices", .array(choices)),

@@ -29,14 +29,18 @@ struct StoreOptions: ParsableArguments {
             Console.error("\(error)")
             throw ExitCode.failure
         }
-        let journal = Journal(
-            plan: plan, disk: disk, clock: SystemClock(), tags: TagTable(site: "", devices: [], tags: []),
-            logger: Logger(label: "journal") { _ in SwiftLogNoOpLogHandler() }, isReadOnly: true)
+        let journal = Self.journal(of: plan, on: disk)
         if let trouble = journal.recovery.trouble {
             Console.error(trouble)
             throw ExitCode.failure
         }
         return (journal, plan.directory)
+    }
+
+    static func journal(of plan: JournalPlan, on disk: POSIXDisk) -> Journal {
+        Journal(
+            plan: plan, disk: disk, clock: SystemClock(), tags: TagTable(site: "", devices: [], tags: []),
+            logger: Logger(label: "journal") { _ in SwiftLogNoOpLogHandler() }, isReadOnly: true)
     }
 
     /// One that holds something.

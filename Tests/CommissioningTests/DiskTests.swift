@@ -228,6 +228,17 @@ private func facts(
         #expect(WriteLoad(TagTable(site: "s", devices: [device], tags: [])).readingsPerSecond == nil)
     }
 
+    @Test("A store that has run says what a reading takes; one that has only begun doesn't")
+    func learning() {
+        var load = WriteLoad(readingsPerSecond: 100)
+        load.learn(sealedBytes: 8 << 20, records: 9999, columnBytes: 0, columnReadings: 0)
+        #expect(load == WriteLoad(readingsPerSecond: 100))
+        load.learn(sealedBytes: 30_000, records: 10_000, columnBytes: 8000, columnReadings: 10_000)
+        #expect(load.rowBytes == 3 && load.columnBytes == 0.8 && load.isFromStore)
+        load.learn(sealedBytes: 30_000, records: 10_000, columnBytes: 0, columnReadings: 0)
+        #expect(load.columnBytes == 0)
+    }
+
     @Test("Life follows from the medium's size, or from what its maker promises, and says on what it rests")
     func endurance() throws {
         let card = try #require(FlashEndurance(.sdCard, capacity: 32_000_000_000))

@@ -66,7 +66,8 @@ package enum DiskReport {
         if let rate = facts.load.readingsPerSecond {
             line =
                 "load: \(Spelled.short(rate, digits: 4)) readings/s at \(Spelled.short(facts.load.rowBytes)) B each, "
-                + "\(Spelled.short(facts.load.columnBytes)) B more when a segment is turned into columns"
+                + "\(Spelled.short(facts.load.columnBytes)) B more when a segment is turned into columns "
+                + (facts.load.isFromStore ? "(as in the store that is there)" : "(assumed)")
             if facts.load.tagsWithoutPeriod > 0 {
                 line += "; \(facts.load.tagsWithoutPeriod) tags without a period are not in it"
             }

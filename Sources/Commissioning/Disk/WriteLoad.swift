@@ -13,12 +13,23 @@ package struct WriteLoad: Equatable, Sendable {
     package var tagsWithoutPeriod = 0
 
     /// Bytes of a reading in the row log and in the columns that are made of a sealed segment: the bars of the store's
-    /// design, held on its synthetic mix (Documentation/Formats/journal.md).
+    /// design, held on its synthetic mix.
     package var rowBytes = 2.2
     package var columnBytes = 0.9
+    /// The two come from the sealed segments of the store that is there already.
+    package private(set) var isFromStore = false
 
     package init(readingsPerSecond: Double?, tags: Int = 0) {
         (self.readingsPerSecond, self.tags) = (readingsPerSecond, tags)
+    }
+
+    /// Takes the bytes of a reading from a store that has run: everything included that its segments hold.
+    package mutating func learn(sealedBytes: Int64, records: UInt64, columnBytes: Int64, columnReadings: UInt64) {
+        // Of a few thousand records most is dictionary and slack.
+        guard records >= 10_000 else { return }
+        isFromStore = true
+        rowBytes = Double(sealedBytes) / Double(records)
+        self.columnBytes = columnReadings > 0 ? Double(columnBytes) / Double(columnReadings) : 0
     }
 
     /// Every tag as often as it is read: what a deadband or a silent device leaves out is not known before.
