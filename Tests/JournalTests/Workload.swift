@@ -63,6 +63,10 @@ final class Workload {
         journal = Journal(plan: plan, disk: disk, clock: clock, tags: tags, logger: quiet, bounds: bounds)
     }
 
+    /// Values that differ in all 64 bits, so that a reading takes some ten bytes and rings come round soon. An odd factor
+    /// maps no two numbers to one.
+    private static func bits(_ value: UInt64) -> UInt64 { value &* 0x9E37_79B9_7F4A_7C15 }
+
     /// Appends one batch of `count` readings with values never used before.
     @discardableResult
     func append(_ count: Int = 4, device: Int = 0, text: Int = 0) -> UInt64 {
@@ -72,14 +76,14 @@ final class Workload {
             batch.readings.append(
                 Reading(
                     tag: TagID(row % 3), timestamp: Timestamp(nanoseconds: Int64(first) + Int64(row)), kind: .integer,
-                    bits: first + UInt64(row)))
+                    bits: Self.bits(first + UInt64(row))))
         }
         batch.text = [UInt8](repeating: 0x61, count: text)
         nextValue += UInt64(count)
         let before = journal.statistics.nextSequence.value
         let number = journal.append(batch).value
         if journal.statistics.nextSequence.value > before {
-            for row in 0..<UInt64(count) { note(number + row, .value(first + row)) }
+            for row in 0..<UInt64(count) { note(number + row, .value(Self.bits(first + row))) }
         }
         return number
     }

@@ -8,7 +8,7 @@ enum JournalBench {
     static let usage = """
         journal-bench all [FOLDER]     every figure; segments are written below FOLDER (default: /tmp)
         journal-bench rows             the row codec alone, beside the same format in C
-        journal-bench once rows|floor ROUNDS
+        journal-bench once rows|floor|append ROUNDS
         """
 
     static func main() {
@@ -20,6 +20,7 @@ enum JournalBench {
             let rounds = Int(arguments[2]) ?? 1
             let scans = Scans(scans: 100, perAnswer: 1000)
             switch arguments[1] {
+            case "append": AppendBench.once("/tmp/journal-bench", rounds: rounds)
             case "rows": print(RowBench.ours(scans, rounds: rounds).bytes)
             default: print(RowBench.floor(scans, rounds: rounds).bytes)
             }
