@@ -63,9 +63,12 @@ final class Workload {
         journal = Journal(plan: plan, disk: disk, clock: clock, tags: tags, logger: quiet, bounds: bounds)
     }
 
-    /// Values that differ in all 64 bits, so that a reading takes some ten bytes and rings come round soon. An odd factor
-    /// maps no two numbers to one.
+    /// Values that differ in all 64 bits, and times that leap to and fro, so that a reading takes nearly as many bytes as
+    /// in RAM and rings come round soon. An odd factor maps no two numbers to one.
     private static func bits(_ value: UInt64) -> UInt64 { value &* 0x9E37_79B9_7F4A_7C15 }
+    private static func time(_ value: UInt64, _ row: Int) -> Int64 {
+        Int64(value) + Int64(row) + (row > 0 && row % 2 == 0 ? 1 << 62 : 0)
+    }
 
     /// Appends one batch of `count` readings with values never used before.
     @discardableResult
@@ -75,7 +78,7 @@ final class Workload {
         for row in 0..<count {
             batch.readings.append(
                 Reading(
-                    tag: TagID(row % 3), timestamp: Timestamp(nanoseconds: Int64(first) + Int64(row)), kind: .integer,
+                    tag: TagID(row % 3), timestamp: Timestamp(nanoseconds: Self.time(first, row)), kind: .integer,
                     bits: Self.bits(first + UInt64(row))))
         }
         batch.text = [UInt8](repeating: 0x61, count: text)

@@ -34,6 +34,28 @@ enum RowFrame {
         return .goesOn(back: UInt32(truncatingIfNeeded: number), readings: UInt32(number >> 32))
     }
 
+    /// Whether each frame of a segment can be read, without reading it: told from how they follow each other.
+    struct Chain {
+        private var keyframe: UInt64?
+        private var readings: UInt32 = 0
+
+        /// The next frame of readings. False when one that it builds on is missing.
+        mutating func follow(_ frame: ScannedFrame) -> Bool {
+            let count = UInt32(frame.header.count)
+            switch RowFrame.start(of: frame) {
+            case .keyframe: (keyframe, readings) = (frame.header.sequence, count)
+            case .goesOn(let back, let before):
+                guard keyframe == frame.header.sequence &- UInt64(back), readings == before else {
+                    keyframe = nil
+                    return false
+                }
+                readings &+= count
+            case nil: return frame.header.codec == ReadingRows.codec
+            }
+            return true
+        }
+    }
+
     /// Where the rows lie.
     static func rows(of frame: ScannedFrame) -> Range<Int> {
         frame.payload.lowerBound + prefixBytes..<frame.payload.upperBound

@@ -182,7 +182,8 @@ struct LogWriter {
         while let pending = memory.withLock({ $0.takePending(from: position) }) {
             var start = pending.start
             // Dropped from RAM while they were being written: if the sync succeeds, they weren't lost.
-            if let first = FrameHeader(pending.bytes, at: start), first.type == FrameType.gap, first.sequence < position {
+            if let first = FrameHeader(pending.bytes, at: start), first.type == FrameType.gap, first.sequence < position
+            {
                 rescued += position - first.sequence
             }
             while let header = FrameHeader(pending.bytes, at: start) {
@@ -246,21 +247,24 @@ struct LogWriter {
     /// Makes everything durable, the cursors and the reservation with it.
     private mutating func commit() throws(DiskError) {
         _ = try writePending()
-        let wanted = memory.withLock { $0.wantedReservation(inLog: reservation) }
-        let (version, cursors) = memory.withLock { ($0.cursorVersion, $0.cursors) }
-        if version != cursorVersion || wanted > reservation {
-            var bytes: [UInt8] = []
-            CursorFrame(reservation: wanted, cursors: cursors)
-                .append(to: &bytes, sequence: written, flags: [], wall: clock.wall())
-            if let room = segment?.room, bytes.count > room {
-                // A new segment's header has them; without one they wait like everything else.
-                _ = try rotate()
-            } else {
-                try segment?.write(bytes)
-                (cursorVersion, reservation) = (version, wanted)
-            }
-        }
+        // A new segment's header has the cursors; without one they wait like everything else.
+        if try !writeCursors() { _ = try rotate() }
         try sync()
+    }
+
+    /// Tells cursors and reservation when they have changed. False when there is no room.
+    private mutating func writeCursors() throws(DiskError) -> Bool {
+        let (version, cursors, wanted) = memory.withLock {
+            ($0.cursorVersion, $0.cursors, $0.wantedReservation(inLog: reservation))
+        }
+        guard version != cursorVersion || wanted > reservation else { return true }
+        var bytes: [UInt8] = []
+        CursorFrame(reservation: wanted, cursors: cursors)
+            .append(to: &bytes, sequence: written, flags: [], wall: clock.wall())
+        guard let room = segment?.roomForCursors, bytes.count <= room else { return false }
+        try segment?.write(bytes)
+        (cursorVersion, reservation) = (version, wanted)
+        return true
     }
 
     private mutating func sync() throws(DiskError) {
@@ -294,8 +298,10 @@ struct LogWriter {
             noteWait()
             return false
         }
+        // The slot that is taken next may hold what a sink has acknowledged by now, and the last word on an alarm: that
+        // and what restates it must be durable first.
+        _ = try writeCursors()
         try segment?.seal(sequence: written, isClean: false)
-        // The slot that is taken next may hold the last word on an alarm: what restates it must be durable first.
         try sync()
         try openSegment(now: clock.monotonic())
         return true
@@ -350,13 +356,6 @@ struct LogWriter {
         // From here on a failure is the open segment's.
         segment = opened
         try segment?.write(dictionary: dictionary, frame: prologue)
-    }
-
-    /// Room for what is restated, and for a few of the largest frames after it.
-    private static func leastBytes(prologue: Int, plan: JournalPlan) -> Int64 {
-        let frame = FormatBounds.largestFrame(segmentBytes: plan.segmentBytes)
-        return Int64(SegmentHeader.byteCount + 2 * prologue + 2 * frame + SealFrame.byteCount)
-            .roundedUp(toMultipleOf: Int64(SegmentHeader.byteCount))
     }
 
     // MARK: Failures

@@ -9,6 +9,8 @@ struct OpenSegment {
     static let sectorBytes: Int64 = 512
     /// What the page cache reads before a part of it is overwritten, so whole ones are written.
     private static let pageBytes: Int64 = 4096
+    /// For the cursors that are told before another slot is taken.
+    static let keptForCursors = 1024
 
     let info: SegmentInfo
     let slot: Int
@@ -40,7 +42,11 @@ struct OpenSegment {
     }
 
     /// Bytes that fit before the seal, behind the open frame.
-    var room: Int { Int(info.sealOffset - offset) - (rows?.used ?? 0).roundedUp(toMultipleOf: FrameHeader.alignment) }
+    var roomForCursors: Int {
+        Int(info.sealOffset - offset) - (rows?.used ?? 0).roundedUp(toMultipleOf: FrameHeader.alignment)
+    }
+    /// The same for everything else.
+    var room: Int { roomForCursors - Self.keptForCursors }
 
     var hasUnsynced: Bool { unsyncedBytes > 0 }
     var summary: SegmentSummary { summaryBuilder.summary }
@@ -81,7 +87,7 @@ struct OpenSegment {
     /// Takes the readings of a frame as it lies in RAM, to be written later.
     mutating func take(_ frame: ScannedFrame) throws(DiskError) -> OpenRows.Outcome {
         while true {
-            let room = Int(info.sealOffset - offset)
+            let room = Int(info.sealOffset - offset) - Self.keptForCursors
             let wasOpen = rows?.open != nil
             guard let outcome = rows?.append(frame, room: room) else {
                 preconditionFailure("BUG: readings before their dictionary")
