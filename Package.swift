@@ -64,7 +64,7 @@ let package = Package(
             "Writes", ["GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "MQTTLink", logging, crypto]),
 
         // Middle: kept, remembered, judged.
-        ours("Journal", ["GatewayModel", "Series", "GatewayPlatform", logging]),
+        ours("Journal", ["GatewayModel", "GatewayPlatform", "Series", logging]),
         ours("History", ["GatewayModel", "Series"]),
         ours("Rules", ["GatewayModel"]),
 

@@ -4,16 +4,22 @@ package import GatewayModel
 
 /// The bounds of one journal. A value, so that tests can make them small.
 package struct JournalBounds: Sendable {
-    /// Encoded bytes that are not on the disk yet. A slow card may stall for seconds: at 10,000 readings a second this
-    /// is half a minute. Past it `append` waits, and without a disk the oldest are dropped and counted.
+    /// Bytes in RAM that are not on the disk yet, a reading at 24. A slow card may stall for seconds: at 10,000 readings
+    /// a second this is half a minute. Past it `append` waits, and without a disk the oldest are dropped and counted.
     package var pendingBytes = 8 << 20
-    /// Encoded bytes kept in RAM after they are on the disk, so that a live sink never reads the disk.
+    /// Bytes kept in RAM after they are on the disk, so that a live sink never reads the disk.
     package var tailBytes = 2 << 20
     /// Bytes of one block of that tail, and the pending bytes at which writing doesn't wait for `flushDelay`.
     package var blockBytes = 64 << 10
-    /// Encoded bytes that no sync has confirmed, at which a commit doesn't wait for its window: a busy plant risks no
+    /// Bytes written that no sync has confirmed, at which a commit doesn't wait for its window: a busy plant risks no
     /// more with a long window than a quiet one. At 2 bytes a reading these are 30,000 readings.
     package var commitBytes = 64 << 10
+    /// Bytes of a frame at which the next one is begun. It is checked and written anew with each flush.
+    package var frameBytes = 16 << 10
+    /// Readings, and bytes, that are decoded in vain to get at one of them at most, and that a damaged byte costs at
+    /// most. Each keyframe tells every tag anew, some 3 bytes for each.
+    package var keyframeReadings = 65_536
+    package var keyframeBytes = 256 << 10
     /// How long a reading may lie in our own memory, where kill -9 takes it. The page cache survives that.
     package var flushDelay = Duration.milliseconds(50)
     /// How many numbers are reserved ahead. Without a disk the reservation can't be renewed, and when it has run out
@@ -44,8 +50,10 @@ enum FormatBounds {
     static let sinks = 32
     /// Bytes of a sink's name in it. A longer name is cut and ends in its checksum.
     static let sinkNameBytes = 48
-    /// Readings of one frame: its count field holds 65,535, and a torn frame should cost little. More are split.
+    /// Readings of one answer in RAM: more are split.
     static let readingsPerFrame = 2048
+    /// Readings of one frame on the disk: what its count field holds.
+    static let readingsPerRowFrame = 65_535
     /// Text bytes of one frame. More are split; one longer text is cut at a character.
     static let textPerFrame = 128 << 10
     /// Each string of an alarm. Longer ones are cut at a character.

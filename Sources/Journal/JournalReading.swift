@@ -78,11 +78,13 @@ extension Journal {
     }
 
     private func readTail(_ chunk: inout ChunkBuilder) {
+        // In RAM readings lie as they are.
+        var rows: RowReading?
         for block in memory.withLock({ $0.tail.blocks(from: chunk.next) }) {
             var offset = block.offset(of: chunk.next)
             while let header = FrameHeader(block.bytes, at: offset) {
                 let frame = ScannedFrame(header: header, bytes: block.bytes, start: offset)
-                guard chunk.take(frame, until: .max, lookUp: { _ in block.dictionary }) else { return }
+                guard chunk.take(frame, until: .max, rows: &rows, lookUp: { _ in block.dictionary }) else { return }
                 offset += header.byteCount
             }
         }

@@ -18,7 +18,7 @@ struct ArchitectureTests {
             "Writes",
             ["GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "MQTTLink", "Logging", "Crypto"]
         ),
-        ("Journal", ["GatewayModel", "Series", "GatewayPlatform", "Logging"]),
+        ("Journal", ["GatewayModel", "GatewayPlatform", "Series", "Logging"]),
         ("History", ["GatewayModel", "Series"]),
         ("Rules", ["GatewayModel"]),
         ("Upstream", ["GatewayModel", "GatewayPlatform", "Journal", "MQTTLink", "Logging"]),

@@ -8,20 +8,25 @@ import Testing
 @testable import Journal
 
 @Suite("The directory of segments") struct DirectoryTests {
+    /// Values that take many bytes, so that segments are soon full.
     private static func batch(_ tags: [Int], at seconds: Int64) -> ReadingBatch {
         ReadingBatch(
             device: DeviceID(0),
-            readings: tags.map {
-                Reading(
-                    tag: TagID($0), timestamp: Timestamp(nanoseconds: seconds * 1_000_000_000), kind: .integer, bits: 7)
+            readings: tags.enumerated().map { row, tag in
+                let bits = UInt64(seconds) &* 1000 &+ UInt64(row)
+                return Reading(
+                    tag: TagID(tag), timestamp: Timestamp(nanoseconds: seconds * 1_000_000_000), kind: .integer,
+                    bits: bits &* 0x9E37_79B9_7F4A_7C15)
             })
     }
 
     /// A store of many small segments whose times go up by a second a round.
-    private func filled(_ rounds: Int = 300, count: Int = 40, tags: TagTable = table(), segmentBytes: Int64 = 24 << 10)
+    private func filled(_ rounds: Int = 450, count: Int = 40, tags: TagTable = table(), segmentBytes: Int64 = 24 << 10)
         -> Workload
     {
-        let work = Workload(segments: 60, segmentBytes: segmentBytes, tags: tags)
+        var bounds = JournalBounds()
+        bounds.keyframeReadings = 160
+        let work = Workload(segments: 60, segmentBytes: segmentBytes, tags: tags, bounds: bounds)
         for round in 0..<rounds {
             work.journal.append(Self.batch((0..<count).map { $0 % 6 }, at: Int64(round)))
             work.pass(.milliseconds(300))
@@ -39,10 +44,12 @@ import Testing
 
     @Test("An entry takes no more than 1 KB, however full the segment is")
     func size() {
-        let work = Workload(segments: 4, segmentBytes: 1 << 20)
-        for round in 0..<3000 {
+        var bounds = JournalBounds()
+        bounds.keyframeReadings = 1
+        let work = Workload(segments: 4, segmentBytes: 1 << 20, bounds: bounds)
+        for round in 0..<4000 {
             work.journal.append(Self.batch(Array(repeating: 0, count: 30), at: Int64(round)))
-            work.pass(.milliseconds(60))
+            work.commit()
         }
         let entries = summaries(work.journal)
         #expect(entries.values.map(\.keyframes.count).max() == SegmentSummary.mostKeyframes)
@@ -98,7 +105,7 @@ import Testing
 
     @Test("A start after a kill reads the headers and the tail, and the rest in the background")
     func lazy() {
-        let work = filled(600)
+        let work = filled(1200)
         let segments = work.journal.statistics.segments
         let next = Workload(disk: work.disk.restarted(), segments: 60, segmentBytes: 24 << 10)
         #expect(segments > 30 && next.disk.calls(of: .read) < segments + 12)
@@ -127,10 +134,12 @@ import Testing
         #expect(next.journal.statistics.damagedRecords == 0)
         settle(next)
         let statistics = next.journal.statistics
-        #expect(statistics.damagedRecords == 40 && statistics.troubles.count == 1)
+        #expect(statistics.damagedRecords > 0 && statistics.troubles.count == 1)
         #expect(Int(statistics.scrubbedSegments) == statistics.segments - 1)
         let gap = try #require(next.journal.gaps().first)
-        #expect(next.journal.gaps().count == 1 && gap.reason == .corrupt && gap.count == 40)
+        #expect(next.journal.gaps().count == 1 && gap.reason == .corrupt && gap.count == statistics.damagedRecords)
+        // What builds on the damaged frame goes with it, and no more: a keyframe comes every 160 readings or so.
+        #expect(gap.count % 40 == 0 && gap.count <= 320)
         let told = next.journal.read(from: gap.first, maxRecords: 1, maxBytes: 1)
         guard case .gap(let same)? = told.records.first else {
             Issue.record("no gap at \(gap.first)")

@@ -191,7 +191,7 @@ import Testing
     func fewerSlots() {
         let disk = SimulatedDisk(freeBytes: 110 << 10)
         let work = Workload(disk: disk, segments: 20, segmentBytes: Self.segmentBytes, keepFreeBytes: 30 << 10)
-        run(work, rounds: 60)
+        run(work, rounds: 90)
         let statistics = work.journal.statistics
         #expect(statistics.slots == 3 && !statistics.isRAMOnly && statistics.ringTrouble != nil)
         #expect(disk.freeSpace >= 30 << 10)

@@ -221,7 +221,7 @@ import Testing
         _ = work.journal.openCursor(sink: "a")
         var (moments, cursor) = ([Moment](), UInt64(1))
         for _ in 0..<60 {
-            work.append(40)
+            work.append(70)
             work.pass(.milliseconds(400))
             if work.journal.statistics.waitsFor != nil {
                 // The oldest segment's worth is acknowledged, and no more.

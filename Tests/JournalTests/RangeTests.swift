@@ -32,7 +32,7 @@ private func plant() -> TagTable { table() }
         init(seed: UInt64, segments: Int64 = 30) {
             random = SeededGenerator(seed: seed)
             self.segments = segments
-            bounds.tailBytes = 8 << 10
+            (bounds.tailBytes, bounds.keyframeReadings) = (8 << 10, 100)
             table = plant()
             journal = Self.journal(disk, clock, table, segments, bounds)
         }
@@ -184,7 +184,7 @@ private func plant() -> TagTable { table() }
     @Test("What lies outside is not read: by time, by tag, and within a segment")
     func passesBy() {
         let history = History(seed: 5, segments: 60)
-        history.live(rounds: 800)
+        history.live(rounds: 1100)
         history.reload(table("acme/north", devices: 4))
         history.live(rounds: 200)
         history.restart(clean: true)

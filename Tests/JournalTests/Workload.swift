@@ -63,6 +63,13 @@ final class Workload {
         journal = Journal(plan: plan, disk: disk, clock: clock, tags: tags, logger: quiet, bounds: bounds)
     }
 
+    /// Values that differ in all 64 bits, and times that leap to and fro, so that a reading takes nearly as many bytes as
+    /// in RAM and rings come round soon. An odd factor maps no two numbers to one.
+    private static func bits(_ value: UInt64) -> UInt64 { value &* 0x9E37_79B9_7F4A_7C15 }
+    private static func time(_ value: UInt64, _ row: Int) -> Int64 {
+        Int64(value) + Int64(row) + (row > 0 && row % 2 == 0 ? 1 << 62 : 0)
+    }
+
     /// Appends one batch of `count` readings with values never used before.
     @discardableResult
     func append(_ count: Int = 4, device: Int = 0, text: Int = 0) -> UInt64 {
@@ -71,15 +78,15 @@ final class Workload {
         for row in 0..<count {
             batch.readings.append(
                 Reading(
-                    tag: TagID(row % 3), timestamp: Timestamp(nanoseconds: Int64(first) + Int64(row)), kind: .integer,
-                    bits: first + UInt64(row)))
+                    tag: TagID(row % 3), timestamp: Timestamp(nanoseconds: Self.time(first, row)), kind: .integer,
+                    bits: Self.bits(first + UInt64(row))))
         }
         batch.text = [UInt8](repeating: 0x61, count: text)
         nextValue += UInt64(count)
         let before = journal.statistics.nextSequence.value
         let number = journal.append(batch).value
         if journal.statistics.nextSequence.value > before {
-            for row in 0..<UInt64(count) { note(number + row, .value(first + row)) }
+            for row in 0..<UInt64(count) { note(number + row, .value(Self.bits(first + row))) }
         }
         return number
     }

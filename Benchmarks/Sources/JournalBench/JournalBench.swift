@@ -10,7 +10,7 @@ enum JournalBench {
         journal-bench rows             the row codec alone, beside the same format in C
         journal-bench columns [FOLDER] [SEGMENT MiB] [SCANS]
                                        history as columns: bytes, queries, device bytes
-        journal-bench once rows|floor ROUNDS
+        journal-bench once rows|floor|append ROUNDS
         """
 
     static func main() {
@@ -27,6 +27,7 @@ enum JournalBench {
             let rounds = Int(arguments[2]) ?? 1
             let scans = Scans(scans: 100, perAnswer: 1000)
             switch arguments[1] {
+            case "append": AppendBench.once("/tmp/journal-bench", rounds: rounds)
             case "rows": print(RowBench.ours(scans, rounds: rounds).bytes)
             default: print(RowBench.floor(scans, rounds: rounds).bytes)
             }

@@ -94,7 +94,8 @@ enum RowBench {
         let bytes = unsafe scans.readings.withUnsafeBytes { raw in
             unsafe jf_append(
                 encoder, raw.baseAddress!.assumingMemoryBound(to: jf_reading.self), scans.readings.count,
-                scans.perAnswer, rounds * scans.batches.count, RowRun.frameBytes, descriptor, 8 << 20, commit, &checksum)
+                scans.perAnswer, rounds * scans.batches.count, RowRun.frameBytes, descriptor, 8 << 20, commit, &checksum
+            )
         }
         let took = Double(threadCPU() - begun)
         return (took / Double(rounds * scans.readings.count), Int(bytes), checksum)

@@ -76,3 +76,22 @@ struct Scans {
 }
 
 func threadCPU() -> UInt64 { jf_thread_cpu() }
+
+extension Scans {
+    /// What the journal's dictionary tells of the tags.
+    var table: TagTable {
+        let devices = (0..<tags / perAnswer).map {
+            DeviceDescriptor(
+                id: DeviceID($0), path: "hall/machine-\($0)", channel: "field-\($0 % 16)",
+                link: "Modbus TCP 10.0.0.\($0 % 250):502, unit \($0 % 247)")
+        }
+        return TagTable(
+            site: "acme/lyon", devices: devices,
+            tags: (0..<tags).map {
+                TagDescriptor(
+                    id: TagID($0), device: DeviceID($0 / perAnswer), name: "temperature_\($0 % perAnswer)", kind: .real,
+                    unit: "°C", range: -40...200, period: .seconds(1), source: "holding register \($0 % perAnswer * 2)",
+                    isLive: true)
+            })
+    }
+}

@@ -49,7 +49,7 @@ struct FrameHeader: Equatable {
     /// Header, payload and padding.
     var byteCount: Int { Self.byteCount + payloadBytes.roundedUp(toMultipleOf: Self.alignment) }
     /// True for readings that can be decoded without the frames before them.
-    var isKeyframe: Bool { codec == ReadingRows.codec || flags.contains(.keyframe) }
+    var isKeyframe: Bool { type == FrameType.readings && (codec == ReadingRows.codec || flags.contains(.keyframe)) }
     var holdsRecords: Bool {
         switch type {
         case FrameType.readings, FrameType.gap: true
@@ -64,20 +64,24 @@ extension FrameHeader {
     /// is decided when it is written.
     static func append(_ header: FrameHeader, to bytes: inout [UInt8], body: (inout [UInt8]) -> Void) {
         let start = bytes.count
-        bytes.append(little: magic)
-        bytes.append(header.type)
-        bytes.append(header.flags.rawValue)
-        bytes.append(little: UInt32(0))
-        bytes.append(little: UInt32(0))
-        bytes.append(little: UInt16(header.count))
-        bytes.append(header.codec)
-        bytes.append(0)
+        bytes.append(little: UInt32(magic) | UInt32(header.type) << 16 | UInt32(header.flags.rawValue) << 24)
+        bytes.append(little: UInt64(0))
+        bytes.append(little: UInt32(header.count) | UInt32(header.codec) << 16)
         bytes.append(little: header.sequence)
         bytes.append(little: header.timestamp.nanoseconds)
         body(&bytes)
         bytes.put(UInt32(bytes.count - start - byteCount), at: start + 4)
         let padded = (bytes.count - start).roundedUp(toMultipleOf: alignment)
         bytes.append(contentsOf: [UInt8](repeating: 0, count: start + padded - bytes.count))
+    }
+
+    /// Puts the header over the bytes at `offset`, without its checksum.
+    func put(in bytes: inout [UInt8], at offset: Int) {
+        bytes.put(UInt32(Self.magic) | UInt32(type) << 16 | UInt32(flags.rawValue) << 24, at: offset)
+        bytes.put(UInt32(payloadBytes), at: offset + 4)
+        bytes.put(UInt32(count) | UInt32(codec) << 16, at: offset + 12)
+        bytes.put(sequence, at: offset + 16)
+        bytes.put(timestamp.nanoseconds, at: offset + 24)
     }
 
     /// Reads the header at `offset`; nil when there is none. Says nothing about the checksum.

@@ -1,4 +1,5 @@
-// Codec 1 of reading frames: rows of 24 bytes as they lie in memory, and the batch's text.
+// Codec 1 of reading frames: rows of 24 bytes as they lie in memory, and the batch's text. So are readings kept in RAM;
+// the disk gets them as `RowFrame`, and only the first stores have these.
 
 internal import GatewayModel
 
@@ -35,10 +36,6 @@ enum ReadingRows {
                 let part = rows.lowerBound * rowBytes..<rows.upperBound * rowBytes
                 unsafe payload.append(contentsOf: UnsafeRawBufferPointer(rebasing: raw[part]))
             }
-            // The 24th byte is the compiler's padding: whatever was in memory must not reach the disk.
-            unsafe payload.withUnsafeMutableBytes { raw in
-                for row in 0..<rows.count { unsafe raw[start + row * rowBytes + 23] = 0 }
-            }
             if text.count < batch.text.count { moveText(in: &payload, from: start, rows: rows.count, to: text) }
             payload.append(contentsOf: batch.text[text])
         }
@@ -61,27 +58,38 @@ enum ReadingRows {
         return frame.bytes.number(at: frame.payload.lowerBound + 8, as: UInt64.self)
     }
 
+    /// Where the parts of a frame lie in its bytes.
+    struct Layout {
+        let device: DeviceID
+        let count: Int
+        let rows: Range<Int>
+        let text: Range<Int>
+    }
+
+    /// Nil when the bytes can't be such a frame.
+    static func layout(of frame: ScannedFrame) -> Layout? {
+        let (bytes, start, count) = (frame.bytes, frame.payload.lowerBound, frame.header.count)
+        guard frame.header.codec == codec, frame.payload.count >= prefixBytes, count > 0 else { return nil }
+        let textBytes = Int(bytes.number(at: start + 4, as: UInt32.self))
+        let rows = start + prefixBytes..<start + prefixBytes + count * rowBytes
+        guard rows.upperBound + textBytes <= frame.payload.upperBound else { return nil }
+        let device = DeviceID(Int(bytes.number(at: start, as: Int32.self)))
+        return Layout(device: device, count: count, rows: rows, text: rows.upperBound..<rows.upperBound + textBytes)
+    }
+
     /// The batch; nil when the bytes can't be one for this table. Nothing from the disk is believed for its checksum
     /// alone: an id out of the table would stop whoever looks it up.
     static func batch(of frame: ScannedFrame, table: TagTable) -> ReadingBatch? {
-        let (bytes, start) = (frame.bytes, frame.payload.lowerBound)
-        guard frame.header.codec == codec, frame.payload.count >= prefixBytes else { return nil }
-        let count = frame.header.count
-        let textBytes = Int(bytes.number(at: start + 4, as: UInt32.self))
-        let device = Int(bytes.number(at: start, as: UInt32.self))
-        let rows = start + prefixBytes
-        let text = rows + count * rowBytes
-        guard count > 0, text + textBytes <= frame.payload.upperBound, device < table.devices.count,
-            rowsAreSound(bytes, from: rows, count: count, tags: table.tags.count)
+        guard let layout = layout(of: frame), table.devices.indices.contains(Int(layout.device.index)),
+            rowsAreSound(frame.bytes, from: layout.rows.lowerBound, count: layout.count, tags: table.tags.count)
         else { return nil }
-        let readings = unsafe [Reading](unsafeUninitializedCapacity: count) { buffer, initialized in
-            unsafe bytes.withUnsafeBytes { raw in
-                unsafe UnsafeMutableRawBufferPointer(buffer).copyMemory(from: .init(rebasing: raw[rows..<text]))
+        let readings = unsafe [Reading](unsafeUninitializedCapacity: layout.count) { buffer, initialized in
+            unsafe frame.bytes.withUnsafeBytes { raw in
+                unsafe UnsafeMutableRawBufferPointer(buffer).copyMemory(from: .init(rebasing: raw[layout.rows]))
             }
-            initialized = count
+            initialized = layout.count
         }
-        return ReadingBatch(
-            device: DeviceID(device), readings: readings, text: Array(bytes[text..<text + textBytes]))
+        return ReadingBatch(device: layout.device, readings: readings, text: Array(frame.bytes[layout.text]))
     }
 
     private static func rowsAreSound(_ bytes: [UInt8], from start: Int, count: Int, tags: Int) -> Bool {

@@ -12,7 +12,8 @@ struct SegmentHeader: Equatable {
     static let magic = Array("LINESEG1".utf8)
     /// Of a segment that holds columns instead of rows.
     static let columnMagic = Array("LINECOL1".utf8)
-    static let version: UInt16 = 1
+    /// 2: readings are rows (`RowFrame`). Segments of version 1 are read as ever.
+    static let version: UInt16 = 2
     private static let cursorsOffset = 112
 
     /// The stream's UUID, 16 bytes.
@@ -81,7 +82,7 @@ struct SegmentHeader: Equatable {
         let copy = Array(bytes[offset..<offset + copyBytes])
         let checksum = Checksum.crc32c(Array(copy.prefix(copyBytes - 4)))
         let magic = holdsColumns ? columnMagic : magic
-        guard Array(copy.prefix(magic.count)) == magic, copy.number(at: 8, as: UInt16.self) == version,
+        guard Array(copy.prefix(magic.count)) == magic, (1...version).contains(copy.number(at: 8, as: UInt16.self)),
             copy.number(at: copyBytes - 4, as: UInt32.self) == checksum
         else { return nil }
         let created = copy.number(at: 88, as: Int64.self)

@@ -24,8 +24,14 @@ struct ChunkBuilder {
     var isEmpty: Bool { records.isEmpty }
 
     /// Takes the records of a frame that lie below `end`. False when the chunk is complete without (all of) it.
-    mutating func take(_ frame: ScannedFrame, until end: UInt64, lookUp: (UInt64) -> JournalDictionary?) -> Bool {
+    /// - Parameter rows: what was read of the segment's rows; frames that are passed move it on as well.
+    mutating func take(
+        _ frame: ScannedFrame, until end: UInt64, rows: inout RowReading?, lookUp: (UInt64) -> JournalDictionary?
+    ) -> Bool {
         let header = frame.header
+        if header.type == FrameType.readings, header.codec == RowFrame.codec {
+            return takeRows(frame, until: end, &rows, lookUp)
+        }
         guard header.holdsRecords, frame.end > next else { return true }
         guard header.sequence < end else { return false }
         if header.sequence > next {
@@ -53,6 +59,12 @@ struct ChunkBuilder {
     mutating func fill(to end: UInt64, reason: JournalGap.Reason, timestamp: Timestamp? = nil) {
         guard end > next else { return }
         if reason == .corrupt { corrupt += end - next }
+        if case .gap(var before)? = records.last, before.reason == reason, before.last.value &+ 1 == next {
+            before.last = SequenceNumber(end &- 1)
+            before.count += end - next
+            records[records.count - 1] = .gap(before)
+            return next = end
+        }
         records.append(.gap(JournalGap(next..<end, reason: reason, timestamp: timestamp ?? now)))
         next = end
         use(records: 1, bytes: 0)
@@ -82,6 +94,55 @@ struct ChunkBuilder {
         next += UInt64(batch.readings.count)
         use(records: batch.readings.count, bytes: bytes)
         return next == frame.end && recordsLeft > 0
+    }
+
+    /// One frame of rows, or as much of it as there is room for.
+    private mutating func takeRows(
+        _ frame: ScannedFrame, until end: UInt64, _ rows: inout RowReading?,
+        _ lookUp: (UInt64) -> JournalDictionary?
+    ) -> Bool {
+        guard frame.header.sequence < end else { return false }
+        rows = RowReading.begin(frame, rows.take(), lookUp: lookUp)
+        if frame.header.sequence > next {
+            guard isEmpty || recordsLeft > 0 else { return false }
+            fill(to: frame.header.sequence, reason: .corrupt, timestamp: frame.header.timestamp)
+        }
+        while let table = rows?.table {
+            do throws(RowReading.Damage) {
+                if frame.end <= next {
+                    try rows?.skip(frame)
+                    return true
+                }
+                guard var batch = try rows?.peek(frame) else { return true }
+                let start = rows?.next ?? next
+                let skipped = Int(clamping: next &- start)
+                if start < next {
+                    // The reader may go on in the middle of an answer.
+                    rows?.take(min(skipped, batch.readings.count))
+                    continue
+                }
+                guard next < end else { return true }
+                if let dictionary, dictionary.generation != table.generation { return false }
+                let bytes = batch.readings.count * ReadingRows.rowBytes + batch.text.count
+                if !fits(records: batch.readings.count, bytes: bytes) {
+                    // Whole answers only, unless one alone is too much.
+                    guard isEmpty else { return false }
+                    let room = (bytesLeft - batch.text.count) / ReadingRows.rowBytes
+                    batch.readings = Array(
+                        batch.readings.prefix(min(batch.readings.count, recordsLeft, max(1, room))))
+                }
+                rows?.take(batch.readings.count)
+                dictionary = table
+                if frame.header.flags.contains(.clockUnset) { batch.clock = .unset }
+                records.append(.readings(first: SequenceNumber(next), batch))
+                next += UInt64(batch.readings.count)
+                use(records: batch.readings.count, bytes: bytes)
+                if recordsLeft <= 0 || bytesLeft <= 0 { return false }
+            } catch {
+                rows = nil
+            }
+        }
+        return frame.end > next ? takeDamaged(frame) : true
     }
 
     private mutating func takeDamaged(_ frame: ScannedFrame) -> Bool {

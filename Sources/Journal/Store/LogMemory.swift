@@ -47,8 +47,6 @@ struct LogMemory: Sendable {
     var firstUnwritten: MonotonicTime?
     var firstUncommitted: MonotonicTime?
     var unwrittenBytes = 0
-    /// Encoded since the last commit began.
-    var uncommittedBytes = 0
     var pendingBytes = 0
     /// When the writer will look again by itself.
     var nextWake = MonotonicTime(nanoseconds: .max)
@@ -121,14 +119,11 @@ extension LogMemory {
         let added = tail.byteCount - before
         pendingBytes += added
         unwrittenBytes += added
-        uncommittedBytes += added
         statistics.records += UInt64(count)
         let writeAt = (firstUnwritten ?? now).advanced(by: bounds.flushDelay)
         firstUnwritten = firstUnwritten ?? now
         firstUncommitted = firstUncommitted ?? now
-        let isFull =
-            unwrittenBytes >= bounds.blockBytes && unwrittenBytes - added < bounds.blockBytes
-            || uncommittedBytes >= bounds.commitBytes && uncommittedBytes - added < bounds.commitBytes
+        let isFull = unwrittenBytes >= bounds.blockBytes && unwrittenBytes - added < bounds.blockBytes
         return .stored(first: first, mustRing: !statistics.isRAMOnly && (isFull || nextWake > writeAt))
     }
 
@@ -156,7 +151,7 @@ extension LogMemory {
         let isDelayOver = firstUnwritten.map { now >= $0.advanced(by: bounds.flushDelay) } ?? false
         return (
             isDelayOver || unwrittenBytes >= bounds.blockBytes,
-            isWindowOver || isAppenderWaiting || mustCommit || uncommittedBytes >= bounds.commitBytes
+            isWindowOver || isAppenderWaiting || mustCommit
         )
     }
 
@@ -172,9 +167,7 @@ extension LogMemory {
     }
 
     /// The frames from `sequence` on that are to be written next, of one dictionary; nil when there are none.
-    mutating func takePending(
-        from sequence: UInt64
-    ) -> (bytes: [UInt8], next: UInt64, dictionary: JournalDictionary)? {
+    mutating func takePending(from sequence: UInt64) -> Tail.Frames? {
         let frames = tail.frames(from: sequence)
         if frames == nil || frames?.next == next { (firstUnwritten, unwrittenBytes) = (nil, 0) }
         return frames
@@ -184,7 +177,6 @@ extension LogMemory {
     mutating func noteCommitBegins(written: UInt64, now: MonotonicTime) {
         firstUncommitted = written == next ? nil : now
         mustCommit = false
-        uncommittedBytes = unwrittenBytes
     }
 
     /// Everything below `sequence` is on the disk.

@@ -5,6 +5,14 @@ internal import GatewayPlatform
 internal import Logging
 
 extension LogWriter {
+    /// Room for what is restated, and for a few of the largest frames after it.
+    static func leastBytes(prologue: Int, plan: JournalPlan) -> Int64 {
+        let frame = FormatBounds.largestFrame(segmentBytes: plan.segmentBytes)
+        let ends = OpenSegment.keptForCursors + SealFrame.byteCount
+        return Int64(SegmentHeader.byteCount + 2 * prologue + 2 * frame + ends)
+            .roundedUp(toMultipleOf: Int64(SegmentHeader.byteCount))
+    }
+
     func promises() -> SlotRing.Promises {
         let memory = memory
         let (newest, hasAny, mustHave, pendingBytes) = memory.withLock {

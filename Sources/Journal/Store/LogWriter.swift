@@ -86,7 +86,7 @@ struct LogWriter {
         case .writing:
             let due = memory.withLock { $0.due(now: now, window: plan.commitWindow) }
             do {
-                if due.commit { try commit() } else if due.write { _ = try writePending() }
+                if due.commit { try commit() } else if due.write { try write() }
             } catch {
                 slotFailed(error, now: now)
             }
@@ -167,43 +167,70 @@ struct LogWriter {
 
     // MARK: Writing
 
+    /// A busy plant doesn't wait for its window: what a power cut may take is bounded in bytes too.
+    private mutating func write() throws(DiskError) {
+        let isAll = try writePending()
+        if isAll, let segment, segment.unsyncedBytes >= memory.withLock({ $0.bounds.commitBytes }) { try commit() }
+    }
+
     /// Writes every frame that is in RAM and not in a segment. False when a sink must get on first.
     private mutating func writePending() throws(DiskError) -> Bool {
         if segment == nil { try openSegment(now: clock.monotonic()) }
         guard try writeClockSteps() else { return false }
-        while let pending = memory.withLock({ $0.takePending(from: written) }) {
-            var start = 0
+        /// Records below are in the segment or in its open frame.
+        var position = written
+        while let pending = memory.withLock({ $0.takePending(from: position) }) {
+            var start = pending.start
             // Dropped from RAM while they were being written: if the sync succeeds, they weren't lost.
-            if let first = FrameHeader(pending.bytes, at: 0), first.type == FrameType.gap, first.sequence < written {
-                rescued += written - first.sequence
+            if let first = FrameHeader(pending.bytes, at: start), first.type == FrameType.gap, first.sequence < position
+            {
+                rescued += position - first.sequence
             }
-            while start < pending.bytes.count {
-                if segment?.dictionary != pending.dictionary.generation {
-                    guard try write(dictionary: pending.dictionary) else { return false }
-                    continue
-                }
-                let part = fitting(pending.bytes, from: start)
-                if part.end == start {
+            while let header = FrameHeader(pending.bytes, at: start) {
+                let frame = ScannedFrame(header: header, bytes: pending.bytes, start: start)
+                guard try take(frame, of: pending.dictionary) else {
+                    // It has room for no more, and must wait or make place for the next.
+                    try flush(to: position)
                     guard try rotate() else { return false }
                     continue
                 }
-                let frames = Array(pending.bytes[start..<part.end])
-                let range = written..<part.next
-                let (span, count) = memory.withLock {
-                    ($0.spans.span(of: range), $0.records(from: written, to: part.next))
-                }
-                try segment?.write(frames, range: range, records: count, span: span)
-                standing.follow(frames)
-                let (number, summary) = (segment?.info.number ?? 0, segment?.summary)
-                memory.withLock { memory in
-                    memory.statistics.bytes += UInt64(frames.count)
-                    memory.summaries[number] = summary
-                }
-                written = part.next
-                start = part.end
+                position = frame.end
+                start += header.byteCount
             }
         }
+        try flush(to: position)
         return true
+    }
+
+    /// False when the segment has no room for it.
+    private mutating func take(_ frame: ScannedFrame, of dictionary: JournalDictionary) throws(DiskError) -> Bool {
+        if segment?.dictionary?.generation != dictionary.generation {
+            var bytes: [UInt8] = []
+            dictionary.append(to: &bytes, sequence: frame.header.sequence)
+            guard let room = segment?.room, bytes.count <= room else { return false }
+            try segment?.write(dictionary: dictionary, frame: bytes)
+        }
+        if frame.header.type == FrameType.readings { return try segment?.take(frame) == .taken }
+        guard let room = segment?.room, frame.header.byteCount <= room else { return false }
+        try segment?.write(
+            Array(frame.bytes[frame.start..<frame.start + frame.header.byteCount]), holdRecords: true)
+        if frame.header.type == FrameType.event { standing.follow(frame) }
+        return true
+    }
+
+    /// Everything below `position` is in the segment then.
+    private mutating func flush(to position: UInt64) throws(DiskError) {
+        try segment?.flushRows()
+        guard position > written, let number = segment?.info.number else { return }
+        let range = written..<position
+        let (span, count) = memory.withLock { ($0.spans.span(of: range), $0.records(from: written, to: position)) }
+        segment?.cover(span, in: range, records: count)
+        let (summary, bytes) = (segment?.summary, segment?.takeRecordBytes() ?? 0)
+        memory.withLock { memory in
+            memory.summaries[number] = summary
+            memory.statistics.bytes += UInt64(bytes)
+        }
+        written = position
     }
 
     private mutating func writeClockSteps() throws(DiskError) -> Bool {
@@ -217,44 +244,27 @@ struct LogWriter {
         return true
     }
 
-    /// As many whole frames as the segment takes, and the number after them.
-    private func fitting(_ bytes: [UInt8], from start: Int) -> (end: Int, next: UInt64) {
-        let room = segment?.room ?? 0
-        var (end, next) = (start, written)
-        while let header = FrameHeader(bytes, at: end), end - start + header.byteCount <= room {
-            next = header.end(in: bytes, at: end)
-            end += header.byteCount
-        }
-        return (end, next)
-    }
-
-    private mutating func write(dictionary: JournalDictionary) throws(DiskError) -> Bool {
-        var bytes: [UInt8] = []
-        dictionary.append(to: &bytes, sequence: written)
-        guard let room = segment?.room, bytes.count <= room else { return try rotate() }
-        try segment?.write(bytes)
-        segment?.dictionary = dictionary.generation
-        return true
-    }
-
     /// Makes everything durable, the cursors and the reservation with it.
     private mutating func commit() throws(DiskError) {
         _ = try writePending()
-        let wanted = memory.withLock { $0.wantedReservation(inLog: reservation) }
-        let (version, cursors) = memory.withLock { ($0.cursorVersion, $0.cursors) }
-        if version != cursorVersion || wanted > reservation {
-            var bytes: [UInt8] = []
-            CursorFrame(reservation: wanted, cursors: cursors)
-                .append(to: &bytes, sequence: written, flags: [], wall: clock.wall())
-            if let room = segment?.room, bytes.count > room {
-                // A new segment's header has them; without one they wait like everything else.
-                _ = try rotate()
-            } else {
-                try segment?.write(bytes)
-                (cursorVersion, reservation) = (version, wanted)
-            }
-        }
+        // A new segment's header has the cursors; without one they wait like everything else.
+        if try !writeCursors() { _ = try rotate() }
         try sync()
+    }
+
+    /// Tells cursors and reservation when they have changed. False when there is no room.
+    private mutating func writeCursors() throws(DiskError) -> Bool {
+        let (version, cursors, wanted) = memory.withLock {
+            ($0.cursorVersion, $0.cursors, $0.wantedReservation(inLog: reservation))
+        }
+        guard version != cursorVersion || wanted > reservation else { return true }
+        var bytes: [UInt8] = []
+        CursorFrame(reservation: wanted, cursors: cursors)
+            .append(to: &bytes, sequence: written, flags: [], wall: clock.wall())
+        guard let room = segment?.roomForCursors, bytes.count <= room else { return false }
+        try segment?.write(bytes)
+        (cursorVersion, reservation) = (version, wanted)
+        return true
     }
 
     private mutating func sync() throws(DiskError) {
@@ -288,8 +298,10 @@ struct LogWriter {
             noteWait()
             return false
         }
+        // The slot that is taken next may hold what a sink has acknowledged by now, and the last word on an alarm: that
+        // and what restates it must be durable first.
+        _ = try writeCursors()
         try segment?.seal(sequence: written, isClean: false)
-        // The slot that is taken next may hold the last word on an alarm: what restates it must be durable first.
         try sync()
         try openSegment(now: clock.monotonic())
         return true
@@ -324,9 +336,10 @@ struct LogWriter {
             logTime: logTime.now(now), segmentBytes: ring.slots[claim.index].byteCount, createdWall: clock.wall(),
             createdMonotonic: now,
             isClockSet: isClockSet, cursors: cursors)
-        var opened: OpenSegment
+        let opened: OpenSegment
         do {
-            opened = try OpenSegment(header, in: claim, name: ring.slots[claim.index].file)
+            opened = try OpenSegment(
+                header, in: claim, name: ring.slots[claim.index].file, bounds: memory.withLock { $0.bounds })
         } catch {
             ring.markBad(claim.index)
             throw error
@@ -340,17 +353,9 @@ struct LogWriter {
             memory.reservation = wanted
             memory.waitsFor = nil
         }
-        opened.dictionary = dictionary.generation
         // From here on a failure is the open segment's.
         segment = opened
-        try segment?.write(prologue)
-    }
-
-    /// Room for what is restated, and for a few of the largest frames after it.
-    private static func leastBytes(prologue: Int, plan: JournalPlan) -> Int64 {
-        let frame = FormatBounds.largestFrame(segmentBytes: plan.segmentBytes)
-        return Int64(SegmentHeader.byteCount + 2 * prologue + 2 * frame + SealFrame.byteCount)
-            .roundedUp(toMultipleOf: Int64(SegmentHeader.byteCount))
+        try segment?.write(dictionary: dictionary, frame: prologue)
     }
 
     // MARK: Failures

@@ -9,18 +9,29 @@ struct OpenSegment {
     static let sectorBytes: Int64 = 512
     /// What the page cache reads before a part of it is overwritten, so whole ones are written.
     private static let pageBytes: Int64 = 4096
+    /// For the cursors that are told before another slot is taken.
+    static let keptForCursors = 1024
 
     let info: SegmentInfo
     let slot: Int
     private let file: any DiskFile
     private var offset = Int64(SegmentHeader.byteCount)
-    private(set) var hasUnsynced = false
+    /// Bytes written that no sync has confirmed.
+    private(set) var unsyncedBytes = 0
+    /// Bytes of frames that hold records, since they were last asked for.
+    private var recordBytes = 0
     private var summaryBuilder: SummaryBuilder
-    /// Of the last dictionary frame in it.
-    var dictionary: UInt64?
+    /// Readings at `offset`: the open frame, which grows until something else is written or a sync confirms it.
+    private var rows: OpenRows?
+    private let bounds: JournalBounds
+    /// The last dictionary frame in it.
+    private(set) var dictionary: JournalDictionary?
 
     /// Writes the header and makes it durable before anything else overwrites the slot's former life.
-    init(_ header: SegmentHeader, in claim: SlotRing.Claim, name: String) throws(DiskError) {
+    init(
+        _ header: SegmentHeader, in claim: SlotRing.Claim, name: String, bounds: JournalBounds
+    ) throws(DiskError) {
+        self.bounds = bounds
         info = SegmentInfo(header, file: name, byteCount: header.segmentBytes)
         slot = claim.index
         file = claim.file
@@ -30,39 +41,99 @@ struct OpenSegment {
         try file.sync()
     }
 
-    /// Bytes that fit before the seal.
-    var room: Int { Int(info.sealOffset - offset) }
+    /// Bytes that fit before the seal, behind the open frame.
+    var roomForCursors: Int {
+        Int(info.sealOffset - offset) - (rows?.used ?? 0).roundedUp(toMultipleOf: FrameHeader.alignment)
+    }
+    /// The same for everything else.
+    var room: Int { roomForCursors - Self.keptForCursors }
 
+    var hasUnsynced: Bool { unsyncedBytes > 0 }
     var summary: SegmentSummary { summaryBuilder.summary }
 
-    /// Writes whole frames behind the last ones. What follows them on their page is overwritten with zeros, so that
-    /// nothing of it has to be read first.
-    mutating func write(_ frames: [UInt8]) throws(DiskError) {
+    // MARK: Whole frames
+
+    /// Writes whole frames behind the last ones.
+    mutating func write(_ frames: [UInt8], holdRecords: Bool = false) throws(DiskError) {
+        try endRows()
+        if holdRecords { recordBytes += frames.count }
         try write(frames, at: offset)
         offset += Int64(frames.count)
     }
 
-    /// The same with the records from `range`, of which `span` is known; `count` is how many numbers were given out.
-    mutating func write(
-        _ frames: [UInt8], range: Range<UInt64>, records count: UInt64, span: RecordSpan
-    ) throws(DiskError) {
-        var at = 0
-        while let header = FrameHeader(frames, at: at) {
-            summaryBuilder.note(header, at: offset + Int64(at))
-            at += header.byteCount
-        }
-        summaryBuilder.cover(span, in: range, records: count)
-        try write(frames)
+    /// Writes a table: readings that follow are of its tags.
+    mutating func write(dictionary: JournalDictionary, frame: [UInt8]) throws(DiskError) {
+        try write(frame)
+        self.dictionary = dictionary
+        rows = OpenRows(dictionary, bounds: bounds, segmentBytes: info.byteCount)
     }
 
+    /// What follows the frames on their page is overwritten with zeros, so that nothing of it has to be read first.
     private mutating func write(_ frames: [UInt8], at offset: Int64) throws(DiskError) {
         var bytes = frames
         FrameHeader.seal(&bytes, seed: info.seed)
-        let end = min((offset + Int64(bytes.count)).roundedUp(toMultipleOf: Self.pageBytes), info.byteCount)
-        bytes.append(contentsOf: [UInt8](repeating: 0, count: max(0, Int(end - offset) - bytes.count)))
-        hasUnsynced = true
+        bytes.append(contentsOf: [UInt8](repeating: 0, count: pageRest(after: frames.count, at: offset)))
+        unsyncedBytes += frames.count
         try file.write(unsafe bytes.span.bytes, at: offset)
     }
+
+    private func pageRest(after count: Int, at offset: Int64) -> Int {
+        let end = offset + Int64(count)
+        return max(0, Int(min(end.roundedUp(toMultipleOf: Self.pageBytes), info.byteCount) - end))
+    }
+
+    // MARK: Readings
+
+    /// Takes the readings of a frame as it lies in RAM, to be written later.
+    mutating func take(_ frame: ScannedFrame) throws(DiskError) -> OpenRows.Outcome {
+        while true {
+            let room = Int(info.sealOffset - offset) - Self.keptForCursors
+            let wasOpen = rows?.open != nil
+            guard let outcome = rows?.append(frame, room: room) else {
+                preconditionFailure("BUG: readings before their dictionary")
+            }
+            switch outcome {
+            case .frameIsFull: try endRows()
+            case .noRoom: return outcome
+            case .taken:
+                if !wasOpen, let header = rows?.open { summaryBuilder.note(header, at: offset) }
+                return outcome
+            }
+        }
+    }
+
+    /// Writes what is new of the open frame. Readings that were flushed before stay readable at every moment: the frame's
+    /// new end is written first, then its header in one piece.
+    mutating func flushRows() throws(DiskError) {
+        guard let used = rows?.used, let before = rows?.written, used > before else { return }
+        let whole = used.roundedUp(toMultipleOf: FrameHeader.alignment)
+        let end = whole + pageRest(after: whole, at: offset)
+        unsyncedBytes += whole - before
+        recordBytes += whole - before
+        guard let fresh = rows?.complete(seed: info.seed, zerosTo: end), let bytes = rows?.bytes else { return }
+        let span = unsafe bytes.span.bytes
+        try file.write(span.extracting(fresh), at: offset + Int64(fresh.lowerBound))
+        if before > 0 { try file.write(span.extracting(0..<FrameHeader.byteCount), at: offset) }
+    }
+
+    /// What is known of the records in `range`, which are written; `count` is how many numbers were given out.
+    mutating func cover(_ span: RecordSpan, in range: Range<UInt64>, records count: UInt64) {
+        summaryBuilder.cover(span, in: range, records: count)
+    }
+
+    private mutating func endRows() throws(DiskError) {
+        try flushRows()
+        guard let used = rows?.used, used > 0 else { return }
+        offset += Int64(used)
+        rows?.endFrame()
+    }
+
+    mutating func takeRecordBytes() -> Int {
+        defer { recordBytes = 0 }
+        return recordBytes
+    }
+
+    // MARK: Making it last
 
     /// Throws when the file is not found by its name any more.
     func checkName(on disk: any Disk) throws(DiskError) { _ = try disk.open(info.file, create: false) }
@@ -70,13 +141,15 @@ struct OpenSegment {
     /// Makes everything durable that was written. The next frames begin on a sector of their own, so that a torn write
     /// can't damage these any more.
     mutating func sync() throws(DiskError) {
+        try endRows()
         try file.sync()
-        hasUnsynced = false
+        unsyncedBytes = 0
         offset = min(offset.roundedUp(toMultipleOf: Self.sectorBytes), info.byteCount)
     }
 
     /// Puts the seal at the end of the slot, where a reader finds it at once. Its room was kept.
     mutating func seal(sequence: UInt64, isClean: Bool) throws(DiskError) {
+        try endRows()
         var bytes: [UInt8] = []
         SealFrame.append(summary, sequence: sequence, isClean: isClean, to: &bytes)
         try write(bytes, at: info.sealOffset)

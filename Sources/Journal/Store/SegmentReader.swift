@@ -4,8 +4,8 @@ internal import GatewayModel
 internal import GatewayPlatform
 internal import Synchronization
 
-/// Shared by all sinks. Remembers where records lie in the segments read last, so that a sink that works its way
-/// through one doesn't scan it from the start each time.
+/// Shared by all sinks. Remembers where keyframes lie in the segments read last, and how far each reader had come, so
+/// that one that works its way through a segment neither scans nor decodes it from the start each time.
 final class SegmentReader: Sendable {
     fileprivate struct Place {
         var sequence: UInt64
@@ -14,10 +14,16 @@ final class SegmentReader: Sendable {
     fileprivate struct Held {
         let number: UInt64
         let file: any DiskFile
-        /// In order; the first frame at `offset` is the first that holds `sequence` or more.
+        /// In order; the keyframe at `offset` is the first that holds `sequence` or more.
         var places: [Place]
         /// Generations that are nowhere to be found.
         var missing: Set<UInt64> = []
+    }
+    /// Where a reader stopped: the next one that asks for that number goes on there.
+    private struct Stop {
+        var segment: UInt64
+        var place: Place
+        var rows: RowReading?
     }
 
     /// As many sinks may be behind in different segments before they open files in turn.
@@ -27,6 +33,7 @@ final class SegmentReader: Sendable {
     private let disk: any Disk
     private let dictionaries: Dictionaries
     private let held = Mutex<[Held]>([])
+    private let stops = Mutex<[Stop]>([])
 
     init(disk: any Disk, dictionaries: Dictionaries) {
         self.disk = disk
@@ -39,21 +46,27 @@ final class SegmentReader: Sendable {
         _ segment: SegmentInfo, until end: UInt64, of segments: [SegmentInfo], into chunk: inout ChunkBuilder
     ) throws(DiskError) -> Bool {
         var own = try hold(segment)
-        let start = own.places.last { $0.sequence <= chunk.next }
+        var start = own.places.last { $0.sequence <= chunk.next }
+        var rows: RowReading?
+        if let stop = takeStop(in: segment, for: chunk.next, behind: start?.sequence ?? 0) {
+            (start, rows) = (stop.place, stop.rows)
+        }
         var scanner = segment.scanner(own.file, from: start?.offset ?? Int64(SegmentHeader.byteCount))
         var isComplete = true
         while isComplete {
             guard let frame = try scanner.next() else { break }
             let offset = scanner.offset - Int64(frame.header.byteCount)
             dictionaries.learn(frame)
-            if frame.header.holdsRecords { own.note(Place(sequence: frame.header.sequence, offset: offset)) }
+            if frame.header.isKeyframe { own.note(Place(sequence: frame.header.sequence, offset: offset)) }
             if frame.header.holdsRecords, frame.header.sequence >= end { break }
-            isComplete = chunk.take(frame, until: end) { generation in
+            isComplete = chunk.take(frame, until: end, rows: &rows) { generation in
                 find(generation, in: segment, of: segments, missing: &own.missing)
             }
             if !isComplete {
                 let place = frame.end > chunk.next ? offset : scanner.offset
-                own.insert(Place(sequence: chunk.next, offset: place))
+                keep(
+                    Stop(
+                        segment: segment.number, place: Place(sequence: chunk.next, offset: place), rows: rows.take()))
             }
         }
         if isComplete { chunk.fill(to: end, reason: .corrupt) }
@@ -61,16 +74,35 @@ final class SegmentReader: Sendable {
         return isComplete
     }
 
-    /// A place where a reader may begin, as the directory knows it.
+    /// A keyframe, as the directory knows it.
     func begin(_ segment: SegmentInfo, at sequence: UInt64, offset: Int64) throws(DiskError) {
         var own = try hold(segment)
         own.insert(Place(sequence: sequence, offset: offset))
         keep(own)
     }
 
+    /// The stop that is nearest before `next`, unless a keyframe is nearer. It is the caller's then.
+    private func takeStop(in segment: SegmentInfo, for next: UInt64, behind keyframe: UInt64) -> Stop? {
+        stops.withLock { stops in
+            let nearest = stops.indices.filter { index in
+                let stop = stops[index]
+                return stop.segment == segment.number && stop.place.sequence <= next && stop.place.sequence >= keyframe
+            }.max { stops[$0].place.sequence < stops[$1].place.sequence }
+            return nearest.map { stops.remove(at: $0) }
+        }
+    }
+
+    private func keep(_ stop: Stop) {
+        stops.withLock { stops in
+            if stops.count >= Self.capacity { stops.removeFirst() }
+            stops.append(stop)
+        }
+    }
+
     /// Forgets a segment whose slot was taken or whose file can't be read.
     func release(_ segment: SegmentInfo) {
         held.withLock { $0.removeAll { $0.number == segment.number } }
+        stops.withLock { $0.removeAll { $0.segment == segment.number } }
     }
 
     private func hold(_ segment: SegmentInfo) throws(DiskError) -> Held {
@@ -113,7 +145,7 @@ extension SegmentReader.Held {
         insert(place)
     }
 
-    /// Notes where a reader stopped.
+    /// Notes a keyframe.
     mutating fileprivate func insert(_ place: SegmentReader.Place) {
         let index = places.firstIndex { $0.offset >= place.offset } ?? places.endIndex
         if index < places.endIndex, places[index].offset == place.offset {

@@ -13,6 +13,7 @@ struct SegmentScan {
     let end: UInt64
     private var scanner: FrameScanner
     private var next: UInt64
+    private var rows = RowFrame.Chain()
     private(set) var builder: SummaryBuilder
     /// Numbers that lead to no frame.
     private(set) var lost: [Range<UInt64>] = []
@@ -32,15 +33,26 @@ struct SegmentScan {
         while scanner.offset - start < Self.sliceBytes {
             guard let frame = try scanner.next() else {
                 isDone = true
-                if next < end { lost.append(next..<end) }
+                lose(to: end)
                 break
             }
             builder.note(frame.header, at: scanner.offset - Int64(frame.header.byteCount))
             guard frame.header.holdsRecords, frame.header.sequence < end else { continue }
-            if frame.header.sequence > next { lost.append(next..<frame.header.sequence) }
+            lose(to: frame.header.sequence)
+            if frame.header.type == FrameType.readings, !rows.follow(frame) { lose(to: min(frame.end, end)) }
             next = max(next, min(frame.end, end))
         }
         bytes += scanner.offset - start
+    }
+
+    private mutating func lose(to end: UInt64) {
+        guard next < end else { return }
+        if let last = lost.last, last.upperBound == next {
+            lost[lost.count - 1] = last.lowerBound..<end
+        } else {
+            lost.append(next..<end)
+        }
+        next = end
     }
 
     /// The directory's entry as the seal tells it; nil when there is no seal, or none that can be read.

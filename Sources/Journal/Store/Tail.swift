@@ -45,11 +45,26 @@ struct Tail {
         byteCount += blocks[index].bytes.count - before
     }
 
-    /// The whole frames from `sequence` to the end of its block.
-    func frames(from sequence: UInt64) -> (bytes: [UInt8], next: UInt64, dictionary: JournalDictionary)? {
+    /// Whole frames of one block and one dictionary.
+    struct Frames {
+        var bytes: [UInt8]
+        /// Where the first of them begins.
+        var start: Int
+        /// The number behind the last.
+        var next: UInt64
+        var dictionary: JournalDictionary
+    }
+
+    /// The frames from the one that holds `sequence` to the end of its block. A block that grows no more is lent; the
+    /// last one is copied here, or the next append would have to.
+    func frames(from sequence: UInt64) -> Frames? {
         guard let index = index(of: sequence) else { return nil }
         let block = blocks[index]
-        return (Array(block.bytes[block.offset(of: sequence)...]), block.next, block.dictionary)
+        let start = block.offset(of: sequence)
+        let isLast = index == blocks.count - 1
+        return Frames(
+            bytes: isLast ? Array(block.bytes[start...]) : block.bytes, start: isLast ? 0 : start, next: block.next,
+            dictionary: block.dictionary)
     }
 
     /// The blocks from the one that holds `sequence` on.

@@ -122,6 +122,7 @@ private struct RowReader {
             if control & ~RowFormat.Mode.mask != 0 {
                 if unsafe control & RowFormat.Field.batch != 0 && oneAnswer && output > room { break }
                 unsafe input += 1
+                if control == RowFormat.filler { continue }
                 if control & RowFormat.Field.tag != 0 {
                     tag = unsafe lastTag &+ UInt32(truncatingIfNeeded: input.takeDifference())
                     unsafe before.pointee.follower = tag &- lastTag &- 1

@@ -31,6 +31,10 @@ package enum RowFormat {
         static let device: UInt8 = 0x80
     }
 
+    /// A control byte that stands for nothing, so that rows may be written in pieces of any alignment: a device without
+    /// an answer that begins.
+    package static let filler: UInt8 = 0x80
+
     /// In the byte that tells the kind: the quality is the tag's last one, and does not follow.
     static let sameQuality: UInt8 = 0x08
 
