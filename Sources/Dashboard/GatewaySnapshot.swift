@@ -127,6 +127,11 @@ package struct JournalState: Equatable, Sendable {
     /// Old segments looked through, and records in them that were found to be damaged.
     package var scrubbedSegments = 0
     package var damagedRecords = 0
+    /// Readings of old history that are held as columns, in how many segments, since when; and how many are damaged.
+    package var columnReadings = 0
+    package var columnSegments = 0
+    package var columnsBegin: Timestamp?
+    package var damagedColumnReadings = 0
     package init() {}
 }
 

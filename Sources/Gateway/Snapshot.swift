@@ -172,6 +172,10 @@ extension GatewayRuntime {
         state.isWaiting = statistics.waitsFor != nil
         state.scrubbedSegments = Int(statistics.scrubbedSegments)
         state.damagedRecords = Int(clamping: statistics.damagedRecords)
+        state.columnReadings = Int(clamping: statistics.columns?.readings ?? 0)
+        state.columnSegments = statistics.columns?.segments ?? 0
+        state.columnsBegin = statistics.columns?.oldestTime
+        state.damagedColumnReadings = Int(clamping: statistics.columns?.damaged ?? 0)
         state.isClockSet = statistics.isClockSet
         state.clockSteps = Int(statistics.clockSteps)
         return state

@@ -87,16 +87,25 @@ struct SinkSection {
             "commit",
             .duration(from: JournalPlan.commitWindows.lowerBound, to: JournalPlan.commitWindows.upperBound),
             default: plan.commitWindow)
-        // A small ring gets small segments: retention takes whole ones, an eighth of the ring at most.
-        let fitting = min(plan.segmentBytes, plan.diskBytes / 8 & ~4095)
+        // A small ring gets small segments: retention takes whole ones, an eighth of a ring at most.
+        let fitting = min(plan.segmentBytes, max(64 << 10, plan.diskBytes / 16 & ~4095))
         plan.segmentBytes = reader.value("segment", .size(from: 64 << 10, to: 1 << 30), default: fitting)
         plan.keep = reader.value("keep", .duration(from: .seconds(3600), to: .seconds(3660 * 86400)))
         memory = reader.value("memory", .size(from: 1 << 20, to: 64 << 30), default: memory)
-        if plan.diskBytes / 4 < plan.segmentBytes {
+        plan.columnBytes = reader.value(
+            "columns", .size(from: 0, to: 16 << 40), default: JournalPlan.usualColumns(of: plan))
+        if plan.rowBytes / 4 < plan.segmentBytes {
+            let place = reader.place(of: reader.has("columns") ? "columns" : "segment")
             problems.error(
-                reader.place(of: "segment"),
-                "segments of \(Spelling.size(plan.segmentBytes)) in \(Spelling.size(plan.diskBytes)) of disk: "
+                place,
+                "segments of \(Spelling.size(plan.segmentBytes)) in \(Spelling.size(max(0, plan.rowBytes))) of disk: "
                     + "the ring needs at least four")
+        }
+        if plan.columnBytes > 0, plan.columnBytes / 2 < plan.segmentBytes {
+            problems.error(
+                reader.place(of: "columns"),
+                "columns in \(Spelling.size(plan.columnBytes)): they need two segments of "
+                    + "\(Spelling.size(plan.segmentBytes)), or 0B for none")
         }
         reader.finish()
         return (plan, Int(memory))

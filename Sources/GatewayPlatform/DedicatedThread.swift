@@ -12,6 +12,7 @@ package final class DedicatedThread: Sendable {
 
     private struct Start {
         let name: String
+        let givesWay: Bool
         let body: @Sendable () -> Void
     }
     private final class StartBox {
@@ -24,9 +25,10 @@ package final class DedicatedThread: Sendable {
 
     /// - Parameters:
     ///   - name: at most 15 bytes show in `top -H`.
+    ///   - givesWay: takes the processor only when nobody else in the machine wants it much (nice 10).
     ///   - body: runs once on the new thread; the thread ends when it returns.
-    package init(name: String, body: @escaping @Sendable () -> Void) {
-        let box = unsafe Unmanaged.passRetained(StartBox(Start(name: name, body: body)))
+    package init(name: String, givesWay: Bool = false, body: @escaping @Sendable () -> Void) {
+        let box = unsafe Unmanaged.passRetained(StartBox(Start(name: name, givesWay: givesWay, body: body)))
         var attributes = pthread_attr_t()
         unsafe pthread_attr_init(&attributes)
         unsafe pthread_attr_setstacksize(&attributes, Self.stackBytes)
@@ -36,6 +38,8 @@ package final class DedicatedThread: Sendable {
             { argument in
                 let start = unsafe Unmanaged<StartBox>.fromOpaque(argument!).takeRetainedValue().start
                 unsafe lineside_name_thread(start.name)
+                // Linux takes 0 for the calling thread alone (setpriority(2), "C library/kernel differences").
+                if start.givesWay { _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 10) }
                 start.body()
                 return nil
             }, box.toOpaque())

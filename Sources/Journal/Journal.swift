@@ -48,6 +48,8 @@ package final class Journal: Sendable {
     ) {
         let began = clock.monotonic()
         let dictionary = JournalDictionary(tags)
+        var rows = plan
+        rows.diskBytes = plan.rowBytes
         var log = RecoveredLog(stream: Self.newStream())
         var trouble: DiskError?
         do throws(DiskError) {
@@ -74,7 +76,7 @@ package final class Journal: Sendable {
             start.tail.append(gap, dictionary: dictionary)
         }
         var memory = SharedMemory(start)
-        var writer = LogWriter(log, disk: disk, clock: clock, plan: plan, memory: memory, logger: logger)
+        var writer = LogWriter(log, disk: disk, clock: clock, plan: rows, memory: memory, logger: logger)
         if isReadOnly {
             writer.retire()
             memory.withLock { $0.isStopped = true }
@@ -97,7 +99,7 @@ package final class Journal: Sendable {
             start.statistics.isRAMOnly = true
             start.statistics.ramOnlyTrouble = log.report.sentence
             memory = SharedMemory(start)
-            writer = LogWriter(log, disk: disk, clock: clock, plan: plan, memory: memory, logger: logger)
+            writer = LogWriter(log, disk: disk, clock: clock, plan: rows, memory: memory, logger: logger)
             writer.strand(now: began)
         }
         log.report.took = clock.monotonic().duration(since: began)
@@ -301,7 +303,11 @@ package final class Journal: Sendable {
         memory.withLock { $0.standing.values.sorted { $0.alarm < $1.alarm } }
     }
 
-    package var statistics: JournalStatistics { memory.withLock { $0.snapshot() } }
+    package var statistics: JournalStatistics {
+        var statistics = memory.withLock { $0.snapshot() }
+        statistics.columns = columnStatistics
+        return statistics
+    }
 
     func ringWriter() { work.ring() }
 

@@ -14,11 +14,11 @@ package enum WhenFull: String, CaseIterable, Sendable {
 package struct JournalPlan: Equatable, Sendable {
     /// The folder of the segments, made when missing.
     package var directory: String
-    /// Bytes of the whole ring. The oldest segment is taken again when it is full.
+    /// Bytes of the whole store. The oldest segment is taken again when it is full.
     package var diskBytes: Int64
     /// Bytes of one segment, header included.
     package var segmentBytes: Int64
-    /// Bytes for columns, besides: what was sealed is kept a second time, by tag, and longer. 0: no columns.
+    /// As many of them are for columns: what was sealed is kept a second time, by tag, and longer. 0: no columns.
     package var columnBytes: Int64 = 0
     /// What is older goes even when there is room for it; nil: the ring alone decides.
     package var keep: Duration?
@@ -28,6 +28,16 @@ package struct JournalPlan: Equatable, Sendable {
     package var keepFreeBytes: Int64
     /// What a power cut may take at most: the time from the first uncommitted reading to its fdatasync.
     package var commitWindow: Duration
+
+    /// Bytes of the ring of rows, which is the sinks' outbox and the newest history.
+    package var rowBytes: Int64 { diskBytes - columnBytes }
+
+    /// Half of the store, if that leaves each ring the segments that it needs. Columns take a third of the bytes of rows
+    /// (measured): history reaches a third further back than rows in all of it would, and an outage may be half as long.
+    package static func usualColumns(of plan: JournalPlan) -> Int64 {
+        let columns = min(plan.diskBytes / 2, plan.diskBytes - 4 * plan.segmentBytes)
+        return columns >= 2 * plan.segmentBytes ? columns : 0
+    }
 
     /// Shorter than 50 ms wears the flash out for nothing: a write alone may wait that long. Longer than 10 s is more
     /// than anyone should lose.

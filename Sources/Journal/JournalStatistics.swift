@@ -40,6 +40,8 @@ package struct JournalStatistics: Equatable, Sendable {
     package var scrubbedSegments: UInt64 = 0
     package var scrubbedBytes: UInt64 = 0
     package var damagedRecords: UInt64 = 0
+    /// Of history as columns; nil when there are none.
+    package var columns: ColumnStatistics?
     /// Sentences for people; empty while all is well.
     package var ramOnlyTrouble: String?
     package var ringTrouble: String?
@@ -54,7 +56,9 @@ package struct JournalStatistics: Equatable, Sendable {
         let waiting = waitsFor.map {
             "Reading waits: the journal is full of what sink '\($0)' has not sent, and that was not to be given up."
         }
-        return [ramOnlyTrouble, ringTrouble, retentionTrouble, waiting, clockTrouble, damageTrouble, versionTrouble]
-            .compactMap(\.self)
+        return [
+            ramOnlyTrouble, ringTrouble, retentionTrouble, waiting, clockTrouble, damageTrouble, versionTrouble,
+            columns?.diskTrouble, columns?.damageTrouble,
+        ].compactMap(\.self)
     }
 }

@@ -166,10 +166,22 @@ struct PlanTests {
     func smallStore() throws {
         let lines = "store: { directory: /tmp/x, disk: 8MiB, keep_free: 0B, memory: 2MiB }\nhttp: { listen: off }\n"
         let plan = try SiteFolder(Sample.site("devices:", lines + "devices:")).load().plan
-        #expect(plan.store.segmentBytes == 1 << 20)
+        #expect(plan.store.segmentBytes == 512 << 10)
+        #expect(plan.store.columnBytes == 4 << 20 && plan.store.rowBytes == 4 << 20)
         #expect(plan.store.keepFreeBytes == 0)
         #expect(plan.memoryBytes == 2 << 20)
         #expect(plan.http == nil)
+    }
+
+    @Test(
+        "half of the store is for columns, unless the site says otherwise or the ring would get too small",
+        arguments: [
+            ("disk: 4GiB", 2 << 30), ("disk: 4GiB, columns: 1GiB", 1 << 30), ("disk: 4GiB, columns: 0B", 0),
+            ("disk: 16MiB, segment: 4MiB", 0), ("disk: 24MiB, segment: 4MiB", 8 << 20),
+        ])
+    func columns(store: String, bytes: Int64) throws {
+        let plan = try SiteFolder(Sample.site("devices:", "store: { \(store) }\ndevices:")).load().plan
+        #expect(plan.store.columnBytes == bytes)
     }
 
     @Test("every tag is simulated, described or not")

@@ -103,6 +103,14 @@ struct SiteProblemTests {
                 "site.yaml:5:45: error: expected a duration from 50ms to 10s, found '1'",
                 "site.yaml:5:59: error: expected an absolute path, found 'here'"),
             Row(
+                "columns that leave the ring nothing",
+                Sample.site("devices:", "store: { disk: 64MiB, columns: 60MiB, segment: 4MiB }\ndevices:"),
+                "site.yaml:5:32: error: segments of 4MiB in 4MiB of disk: the ring needs at least four"),
+            Row(
+                "columns in less than two segments",
+                Sample.site("devices:", "store: { disk: 64MiB, columns: 4MiB, segment: 4MiB }\ndevices:"),
+                "site.yaml:5:32: error: columns in 4MiB: they need two segments of 4MiB, or 0B for none"),
+            Row(
                 "a commit window that would wear out the flash",
                 Sample.site("devices:", "store: { commit: 49ms }\ndevices:"),
                 "site.yaml:5:18: error: expected a duration from 50ms to 10s, found '49ms'"),

@@ -17,7 +17,8 @@ struct ToldReading: Equatable, Sendable {
 
     static func == (left: ToldReading, right: ToldReading) -> Bool {
         left.name == right.name && left.time == right.time && left.quality == right.quality
-            && left.value.kind == right.value.kind && (left.value.kind == .text ? left.value == right.value : left.bits == right.bits)
+            && left.value.kind == right.value.kind
+            && (left.value.kind == .text ? left.value == right.value : left.bits == right.bits)
     }
 }
 
@@ -51,7 +52,8 @@ final class ColumnPlant {
         bounds.columnReadings = lot
         self.bounds = bounds
         plan = JournalPlan(
-            directory: "-", diskBytes: segments * segmentBytes, segmentBytes: segmentBytes, keepFreeBytes: 0,
+            directory: "-", diskBytes: (segments + columnSegments) * segmentBytes, segmentBytes: segmentBytes,
+            keepFreeBytes: 0,
             keep: keep, columnBytes: columnSegments * segmentBytes)
         table = plantTable(devices: devices, tagsPerDevice: tagsPerDevice)
         journal = Journal(plan: plan, disk: disk, clock: clock, tags: table, logger: quiet, bounds: bounds)
@@ -164,7 +166,8 @@ final class ColumnPlant {
                     name: query.tags[reading.tag], time: reading.reading.timestamp, value: piece.value(of: reading),
                     bits: reading.reading.bits, quality: reading.reading.quality)
                 if told[number] != found {
-                    Issue.record("\(what): number \(number) came back as \(found), not \(String(describing: told[number]))")
+                    Issue.record(
+                        "\(what): number \(number) came back as \(found), not \(String(describing: told[number]))")
                 }
                 answer.numbers.append(number)
             }

@@ -60,7 +60,9 @@ import Testing
             plant.makeColumns()
         }
         plant.check(plant.query())
-        for device in 0..<4 { plant.check(plant.query([device * 6, device * 6 + 5], limit: 1000, order: .newestFirst)) }
+        for device in 0..<4 {
+            plant.check(plant.query([device * 6, device * 6 + 5], limit: 1000, order: .newestFirst))
+        }
         let parts = plant.journal.columns?.directory.parts ?? []
         #expect(parts.contains { $0.part.readings > 4096 } && parts.count >= 3)
     }
@@ -106,7 +108,9 @@ import Testing
         plant.live(rounds: 2500)
         plant.pass(.seconds(60))
         plant.makeColumns()
-        let oldest = plant.told[plant.oldest]?.time ?? plant.told.filter { $0.key >= plant.oldest }.min { $0.key < $1.key }?.value.time
+        let oldest =
+            plant.told[plant.oldest]?.time
+            ?? plant.told.filter { $0.key >= plant.oldest }.min { $0.key < $1.key }?.value.time
         let age = plant.clock.wall().duration(since: oldest ?? Timestamp(nanoseconds: 0))
         #expect(age > .seconds(1200) && age < .seconds(2400), "\(age)")
         plant.check(plant.query())

@@ -84,7 +84,8 @@ import Testing
         try make("0008.segment", [UInt8](repeating: 7, count: 8192))
         try make("0009.segment", try #require(self.work(rounds: 1).disk.content(of: "0000.segment")))
         var newer = own
-        (newer[8], newer[2048 + 8]) = (2, 2)
+        let next = UInt8(SegmentHeader.version + 1)
+        (newer[8], newer[2048 + 8]) = (next, next)
         try make("0010.segment", newer)
         let journal = looker(disk, work)
         let states = Dictionary(uniqueKeysWithValues: journal.inspection().slots.map { ($0.file, $0.state) })

@@ -46,7 +46,7 @@ struct ColumnBench {
         table = TagTable(site: "acme/lyon", devices: devices, tags: tags)
         disk = try CountingDisk(path: self.folder)
         plan = JournalPlan(
-            directory: self.folder, diskBytes: 512 << 20, segmentBytes: segmentBytes, keepFreeBytes: 0,
+            directory: self.folder, diskBytes: 768 << 20, segmentBytes: segmentBytes, keepFreeBytes: 0,
             columnBytes: 256 << 20)
     }
 
@@ -57,9 +57,10 @@ struct ColumnBench {
 
     private func journal(columns: Bool = true) -> Journal {
         var plan = plan
-        if !columns { plan.columnBytes = 0 }
+        if !columns { (plan.diskBytes, plan.columnBytes) = (plan.rowBytes, 0) }
         return Journal(
-            plan: plan, disk: disk, clock: clock, tags: table, logger: Logger(label: "bench") { _ in SwiftLogNoOpLogHandler() })
+            plan: plan, disk: disk, clock: clock, tags: table,
+            logger: Logger(label: "bench") { _ in SwiftLogNoOpLogHandler() })
     }
 
     /// Appends everything; returns how many readings that were.

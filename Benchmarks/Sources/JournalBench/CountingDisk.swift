@@ -58,7 +58,9 @@ final class CountingDisk: Disk {
     func forget() { state.withLock { $0.counts = [:] } }
 
     fileprivate func noteWrite(_ name: String, _ range: Range<Int64>) {
-        state.withLock { $0.dirty[name, default: []].formUnion(range.lowerBound / 4096...(range.upperBound - 1) / 4096) }
+        state.withLock {
+            $0.dirty[name, default: []].formUnion(range.lowerBound / 4096...(range.upperBound - 1) / 4096)
+        }
     }
 
     fileprivate func noteSync(_ name: String) {

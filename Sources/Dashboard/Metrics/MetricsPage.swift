@@ -167,6 +167,16 @@ extension MetricsText {
         single(
             "journal_damaged_records_total", .counter, "Records found damaged in old segments.",
             Double(journal.damagedRecords))
+        single("journal_columns_segments", .gauge, "Segments of columns.", Double(journal.columnSegments))
+        single("journal_columns_readings", .gauge, "Readings held as columns.", Double(journal.columnReadings))
+        if let begin = journal.columnsBegin {
+            single(
+                "journal_columns_begin_seconds", .gauge, "Time of the oldest of them.",
+                Double(begin.nanoseconds) / 1e9)
+        }
+        single(
+            "journal_columns_damaged_total", .counter, "Readings found damaged in columns.",
+            Double(journal.damagedColumnReadings))
         single("journal_bad_slots", .gauge, "Slots that failed and are not used.", Double(journal.badSlots))
     }
 

@@ -39,7 +39,9 @@ struct ColumnEntry: Equatable, Sendable {
 
     func append(to bytes: inout [UInt8]) {
         bytes.append(little: hash)
-        for number in [tag, offset, self.bytes, blocks, readings, hasUnsetTimes ? 1 : 0] { bytes.append(little: number) }
+        for number in [tag, offset, self.bytes, blocks, readings, hasUnsetTimes ? 1 : 0] {
+            bytes.append(little: number)
+        }
         bytes.append(little: earliest.nanoseconds)
         bytes.append(little: latest.nanoseconds)
         bytes.append(little: minimum.bitPattern)
@@ -74,7 +76,9 @@ struct ColumnIndex: Sendable {
     let count: Int
 
     init?(_ frame: ScannedFrame) {
-        guard frame.header.type == FrameType.columnIndex, frame.payload.count >= ColumnPart.byteCount else { return nil }
+        guard frame.header.type == FrameType.columnIndex, frame.payload.count >= ColumnPart.byteCount else {
+            return nil
+        }
         let length = frame.payload.count - ColumnPart.byteCount
         guard length % ColumnEntry.byteCount == 0 else { return nil }
         payload = frame.bytes
@@ -100,7 +104,8 @@ struct ColumnIndex: Sendable {
 
     /// The bytes of its frame, before any is known but their number.
     static func byteCount(entries: Int) -> Int {
-        FrameHeader.byteCount + (ColumnPart.byteCount + entries * ColumnEntry.byteCount)
+        FrameHeader.byteCount
+            + (ColumnPart.byteCount + entries * ColumnEntry.byteCount)
             .roundedUp(toMultipleOf: FrameHeader.alignment)
     }
 

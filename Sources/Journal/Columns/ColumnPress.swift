@@ -18,7 +18,7 @@ struct ColumnPress {
     private(set) var lastReadings = 0
     private var room: Room?
 
-    /// Made with the first part: a gateway that keeps no columns needs none.
+    /// There only while parts are made.
     private final class Room {
         let scratch: ColumnScratch
         let columns = BlockColumns(capacity: ColumnBlock.mostReadings)
@@ -29,6 +29,9 @@ struct ColumnPress {
     }
 
     init(capacity: Int) { self.capacity = capacity }
+
+    /// Gives the room back until there is a part to be made again.
+    mutating func rest() { room = nil }
 
     /// Reads the rows again, once for each lot, and puts their blocks into the segment. What is returned counts.
     mutating func press(
@@ -87,7 +90,8 @@ struct ColumnPress {
     }
 
     private func put(
-        _ places: Range<Int>, of tag: Int, _ room: Room, _ encoder: inout BlockEncoder, _ leaders: inout [UInt64: Leader],
+        _ places: Range<Int>, of tag: Int, _ room: Room, _ encoder: inout BlockEncoder,
+        _ leaders: inout [UInt64: Leader],
         _ entry: inout ColumnEntry, into target: inout OpenColumns
     ) throws(ColumnFailure) {
         let scratch = room.scratch

@@ -36,7 +36,8 @@ struct ColumnReader {
     private var numbers: BlockColumns?
     private var leader: Leader?
 
-    init(_ store: ColumnStore, tags: [(hash: UInt64, place: Int)], from: Timestamp, to: Timestamp, ledger: ClockLedger) {
+    init(_ store: ColumnStore, tags: [(hash: UInt64, place: Int)], from: Timestamp, to: Timestamp, ledger: ClockLedger)
+    {
         (self.store, self.tags, self.from, self.to, self.ledger) = (store, tags, from, to, ledger)
     }
 
@@ -128,8 +129,10 @@ struct ColumnReader {
         var scanner = live.segment.scanner(file, from: Int64(live.part.start), to: Int64(live.part.blocks))
         while let frame = try scanner.next() {
             guard let gap = frame.header.type == FrameType.gap ? GapFrame.gap(of: frame) : nil else { continue }
-            let numbers = max(window.lowerBound, gap.first.value)..<max(
-                max(window.lowerBound, gap.first.value), min(window.upperBound, gap.last.value &+ 1))
+            let numbers =
+                max(
+                    window.lowerBound, gap.first.value)..<max(
+                    max(window.lowerBound, gap.first.value), min(window.upperBound, gap.last.value &+ 1))
             if !numbers.isEmpty { piece.gaps.append(JournalGap(numbers, reason: gap.reason, timestamp: gap.timestamp)) }
         }
         if scanner.skippedBytes > 0 || scanner.offset < Int64(live.part.blocks) { damage.isOfPart = true }
@@ -185,19 +188,26 @@ struct ColumnReader {
         let teller = layout.leader == 0 ? (frame, layout) : leader.map { ($0.frame, $0.layout) } ?? (frame, layout)
         guard prepareNumbers(teller.0, teller.1) else { return false }
         let shift = layout.header.sequence &- teller.1.header.sequence
-        let inside = header.isOrdered && layout.clock != .unset ? places(header.count) : 0..<header.count
+        let isPlain = header.isOrdered && layout.clock != .unset && window == live.part.numbers
+        let inside = isPlain ? places(header.count) : 0..<header.count
         piece.readings.reserveCapacity(piece.readings.count + inside.count)
+        var found = RangeReading(
+            tag: place, sequence: SequenceNumber(0),
+            reading: Reading(tag: TagID(Int(layout.tag)), timestamp: from, kind: .none, bits: 0), clock: layout.clock)
+        if let state = header.state { found.reading.become(state) }
         for index in inside {
             let number = number(index, teller.1) &+ shift
-            guard window.contains(number) else { continue }
-            var reading = columns[index]
-            reading.tag = TagID(Int(layout.tag))
-            var clock = layout.clock
-            if clock == .unset { (reading, clock) = rebased(reading, number) }
-            guard reading.timestamp >= from, reading.timestamp < to else { continue }
-            if reading.kind == .text { moveText(&reading, &piece) }
-            piece.readings.append(
-                RangeReading(tag: place, sequence: SequenceNumber(number), reading: reading, clock: clock))
+            found.sequence = SequenceNumber(number)
+            unsafe found.reading.timestamp.nanoseconds = columns.times[index]
+            unsafe found.reading.bits = columns.bits[index]
+            if header.state == nil { unsafe found.reading.become(columns.states[index]) }
+            if !isPlain {
+                guard window.contains(number) else { continue }
+                if layout.clock == .unset { (found.reading, found.clock) = rebased(found.reading, number) }
+                guard found.reading.timestamp >= from, found.reading.timestamp < to else { continue }
+            }
+            if header.isText { moveText(&found.reading, &piece) }
+            piece.readings.append(found)
         }
         return true
     }
@@ -257,9 +267,17 @@ struct ColumnReader {
     }
 
     private func moveText(_ reading: inout Reading, _ piece: inout RangePiece) {
+        guard reading.kind == .text else { return }
         let (offset, length) = (Int(reading.bits >> 32), Int(reading.bits & 0xFFFF_FFFF))
         reading.bits = UInt64(piece.text.count) << 32 | UInt64(length)
         piece.text.append(contentsOf: columns.text[offset..<offset + length])
+    }
+}
+
+extension Reading {
+    /// Takes kind and quality as columns have them.
+    fileprivate mutating func become(_ state: UInt32) {
+        (kind, quality) = (BlockColumns.kind(of: state), BlockColumns.quality(of: state))
     }
 }
 

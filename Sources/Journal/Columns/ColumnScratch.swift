@@ -66,7 +66,8 @@ internal import Series
                 unsafe times[place] = reading.timestamp.nanoseconds
                 unsafe states[place] = BlockColumns.state(reading.kind, reading.quality) | clock
                 unsafe numbers[place] = number
-                unsafe bits[place] = reading.kind == .none ? 0 : reading.kind == .text ? takeText(reading, batch) : reading.bits
+                unsafe bits[place] =
+                    reading.kind == .none ? 0 : reading.kind == .text ? takeText(reading, batch) : reading.bits
             }
         }
     }

@@ -51,7 +51,10 @@ struct ColumnWriter {
         do throws(ColumnFailure) {
             try load()
             dropExpired()
-            guard let wanted = store.directory.wanted(in: sealed) else { return false }
+            guard let wanted = store.directory.wanted(in: sealed) else {
+                press.rest()
+                return false
+            }
             try make(wanted, rows, logTime)
             retryAt = nil
             store.note { $0.diskTrouble = nil }
@@ -141,7 +144,9 @@ struct ColumnWriter {
             let written = target.bytesWritten - before
             open = target
             store.insert(LiveColumns(part: part, segment: target.info))
-            if part.readings > 1000 { bytesPerReading = max(0.05, Double(part.index + part.indexBytes - part.start) / Double(part.readings)) }
+            if part.readings > 1000 {
+                bytesPerReading = max(0.05, Double(part.index + part.indexBytes - part.start) / Double(part.readings))
+            }
             let took = clock.monotonic().duration(since: began)
             store.note { statistics in
                 statistics.made += 1

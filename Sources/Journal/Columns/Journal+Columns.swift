@@ -85,7 +85,7 @@ extension Journal {
         columns?.thread.withLock { thread in
             guard thread == nil else { return }
             let stop = StopSignal()
-            let own = DedicatedThread(name: "columns") { [self] in
+            let own = DedicatedThread(name: "columns", givesWay: true) { [self] in
                 let system = SystemClock()
                 // Recovery and the first readings come first.
                 var pause = Duration.seconds(1)

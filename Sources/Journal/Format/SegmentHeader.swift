@@ -70,7 +70,8 @@ struct SegmentHeader: Equatable {
         let copies = [0, copyBytes].compactMap { copy(bytes, at: $0, holdsColumns) }
         if let newest = copies.max(by: { $0.number < $1.number }) { return .valid(newest) }
         let isNewer = [0, copyBytes].allSatisfy { offset in
-            bytes.count >= offset + copyBytes && Array(bytes[offset..<offset + 7]) == Array((holdsColumns ? columnMagic : magic).prefix(7))
+            bytes.count >= offset + copyBytes
+                && Array(bytes[offset..<offset + 7]) == Array((holdsColumns ? columnMagic : magic).prefix(7))
                 && bytes.number(at: offset + 8, as: UInt16.self) > version
         }
         return isNewer ? .newer : .damaged

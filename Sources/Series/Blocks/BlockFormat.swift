@@ -118,6 +118,9 @@ package struct BlockHeader: Sendable {
     /// True when the block can be decoded only together with the one that holds its times.
     package var timesAreElsewhere: Bool { timeFlags & BlockFormat.TimeFlag.elsewhere != 0 }
 
+    /// True when values are texts, of readings that have one.
+    package var isText: Bool { coding == .texts }
+
     // What only the decoder needs.
     var coding = BlockFormat.Coding.none
     var flags = UInt8(0)
