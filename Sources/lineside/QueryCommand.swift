@@ -58,6 +58,9 @@ struct QueryCommand: ParsableCommand {
         var filter: QualityFilter { self == .good ? .good : self == .usable ? .usable : .any }
     }
 
+    /// Of more the history would widen the step by itself.
+    private static let mostBuckets = 1_000_000.0
+
     func validate() throws {
         if tags.isEmpty { throw ValidationError("give at least one tag: lineside query '**/current_l1'") }
         if json && csv { throw ValidationError("give either --json or --csv") }
@@ -75,6 +78,10 @@ struct QueryCommand: ParsableCommand {
         } catch { throw ValidationError("\(error)") }
         guard question.from < question.to else { throw ValidationError("--from must be before --to") }
         guard question.step > .zero else { throw ValidationError("--step must be above 0") }
+        let buckets = question.to.duration(since: question.from) / question.step
+        guard aggregate == .raw || buckets <= Self.mostBuckets else {
+            throw ValidationError("--step is too short for that time: at most \(Int(Self.mostBuckets)) buckets")
+        }
         let answers = try url.map { try ask($0, question) } ?? askStore(question, now: now)
         if json {
             Console.out(QueryReport.json(answers, question).text)

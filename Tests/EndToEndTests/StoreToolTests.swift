@@ -144,6 +144,7 @@ extension EndToEnd {
             #expect((answer["choices"] as? [Any])?.count == 8 && answer["endurance_basis"] != nil)
             #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path()) == [])
             #expect(try run(["commission-disk", "--seconds", "0"]).code == 64)
+            #expect(try run(["query", "x", "--from", "2000-01-01", "--step", "1s"]).code == 64)
             let missing = plant.folder.appending(path: "missing").path()
             for command in [["journal", "inspect"], ["journal", "verify"], ["journal", "export"], ["query", "x"]] {
                 #expect(try run(command + ["--directory", missing]).code == 1)
