@@ -8,16 +8,6 @@ internal import Journal
 internal import Logging
 internal import Synchronization
 
-/// A clock that goes only when it is told to.
-final class BenchClock: GatewayClock {
-    private let time = Mutex<Int64>(0)
-    static let start: Int64 = 1_790_000_000_000_000_000
-
-    func wall() -> Timestamp { Timestamp(nanoseconds: Self.start + time.withLock { $0 }) }
-    func monotonic() -> MonotonicTime { MonotonicTime(nanoseconds: 1_000_000_000 + time.withLock { $0 }) }
-    func advance(by duration: Duration) { time.withLock { $0 += duration.nanoseconds } }
-}
-
 /// 1,000 tags for 24 hours at 10 s, committed once a scan.
 struct ColumnBench {
     static let period: Int64 = 10
@@ -91,7 +81,7 @@ struct ColumnBench {
 
     /// Median microseconds of the last hour of one tag, and how many readings that is.
     private func lastHour(_ journal: Journal, rounds: Int) -> (microseconds: Double, readings: Int) {
-        let to = Timestamp(nanoseconds: BenchClock.start + Int64(scans) * Self.period * 1_000_000_000)
+        let to = Timestamp(nanoseconds: BenchClock.start.nanoseconds + Int64(scans) * Self.period * 1_000_000_000)
         let from = to.advanced(by: .seconds(-3600))
         var times: [Double] = []
         var readings = 0
