@@ -132,6 +132,15 @@ final class ColumnPlant {
         return min(columns, journal.statistics.oldestSequence.value)
     }
 
+    /// Parts that count although something in them can't be read: while rows are there, no query would show it.
+    var brokenParts: Int {
+        guard var reader = journal.columnReader(for: query()) else { return 0 }
+        return (journal.columns?.directory.parts ?? []).count { live in
+            var piece = RangePiece()
+            return (try? reader.read(live, live.part.numbers, into: &piece))?.isNone != true
+        }
+    }
+
     func query(
         _ tags: [Int]? = nil, from: Timestamp = Timestamp(nanoseconds: 0), to: Timestamp = Timestamp(nanoseconds: .max),
         limit: Int = .max, order: RangeQuery.Order = .oldestFirst

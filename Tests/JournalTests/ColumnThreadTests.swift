@@ -12,12 +12,12 @@ import Testing
     func thread() throws {
         let folder = try TemporaryFolder()
         let plan = JournalPlan(
-            directory: folder.path(), diskBytes: 4 << 20, segmentBytes: 128 << 10, keepFreeBytes: 0,
+            directory: folder.path, diskBytes: 4 << 20, segmentBytes: 128 << 10, keepFreeBytes: 0,
             commitWindow: .milliseconds(50), columnBytes: 2 << 20)
         let tags = table(devices: 1, tagsPerDevice: 4)
         func journal() throws -> Journal {
             Journal(
-                plan: plan, disk: try POSIXDisk(path: folder.path()), clock: SystemClock(), tags: tags, logger: quiet)
+                plan: plan, disk: try POSIXDisk(path: folder.path), clock: SystemClock(), tags: tags, logger: quiet)
         }
         let first = try journal()
         first.start()
