@@ -12,7 +12,7 @@ import Testing
     private static let segmentBytes: Int64 = 24 << 10
 
     /// Some segments, a sink, a standing alarm, and readings of two devices.
-    private func work(rounds: Int = 120, segments: Int64 = 4) -> Workload {
+    private func work(rounds: Int = 400, segments: Int64 = 4) -> Workload {
         var bounds = JournalBounds()
         bounds.tailBytes = 8 << 10
         let work = Workload(segments: segments, segmentBytes: Self.segmentBytes, bounds: bounds)
@@ -100,7 +100,9 @@ import Testing
         let work = work()
         let journal = looker(work.disk.restarted(), work)
         let result = journal.verify()
-        #expect(result.isWhole && result.findings == [] && result.segments == 4 && result.lost == [])
+        #expect(result.isWhole && result.lost == [] && result.segments == 4)
+        // The sink of the workload stands behind the ring: nobody's damage.
+        #expect(result.findings.map(\.weight) == [.note] && result.findings[0].what.contains("'plant' has not had"))
         #expect(result.records == journal.recovery.end.value - journal.recovery.oldest.value)
     }
 
@@ -190,28 +192,41 @@ import Testing
 
     @Test("A span takes only segments and parts that can hold its times, and gives all of them")
     func span() throws {
-        let work = work()
+        var bounds = JournalBounds()
+        bounds.keyframeReadings = 200
+        let work = Workload(segments: 60, segmentBytes: Self.segmentBytes, bounds: bounds)
+        // A second and forty readings a round, whose values take many bytes.
+        var told: [UInt64: Int64] = [:]
+        for second in Int64(0)..<400 {
+            var batch = ReadingBatch(device: DeviceID(0))
+            for row in 0..<40 {
+                let bits = UInt64(second * 40 + Int64(row)) &* 0x9E37_79B9_7F4A_7C15
+                let time = Timestamp(nanoseconds: second * 1_000_000_000)
+                batch.readings.append(Reading(tag: TagID(row % 3), timestamp: time, kind: .integer, bits: bits))
+                told[bits] = second
+            }
+            work.journal.append(batch)
+            work.commit()
+        }
         let journal = looker(work.disk.restarted(), work)
-        let all = readBack(journal, from: journal.recovery.oldest.value, told: work.told)
-        let from = Int64(journal.recovery.oldest.value) + 300
-        let range = Timestamp(nanoseconds: from)..<Timestamp(nanoseconds: from + 400)
-        var reader = journal.span(from: range.lowerBound, to: range.upperBound)
-        var (values, records) = (Set<UInt64>(), 0)
-        while let chunk = reader.next() {
-            for case .readings(_, let batch) in chunk.records {
-                records += batch.readings.count
-                for reading in batch.readings where range.contains(reading.timestamp) { values.insert(reading.bits) }
+        #expect(journal.recovery.segments > 6)
+        func moment(_ seconds: Int64) -> Timestamp { Timestamp(nanoseconds: seconds * 1_000_000_000) }
+        for (from, to) in [(Int64(100), Int64(130)), (0, 400), (399, 1000), (250, 251), (500, 600)] {
+            var reader = journal.span(from: moment(from), to: moment(to))
+            var (values, records) = (Set<UInt64>(), 0)
+            while let chunk = reader.next() {
+                for case .readings(_, let batch) in chunk.records {
+                    records += batch.readings.count
+                    for reading in batch.readings
+                    where reading.timestamp >= moment(from) && reading.timestamp < moment(to) {
+                        values.insert(reading.bits)
+                    }
+                }
             }
+            #expect(values == Set(told.filter { $0.value >= from && $0.value < to }.keys), "\(from) to \(to)")
+            // A segment at most before and behind, and the open one, which has no seal yet.
+            #expect(records <= Int(to - from) * 40 + 6000, "\(from) to \(to): \(records) records")
         }
-        // The workload's values are its times.
-        let expected = all.told.values.compactMap { told -> UInt64? in
-            if case .value(let value) = told, range.contains(Timestamp(nanoseconds: Int64(value))) {
-                value
-            } else {
-                nil
-            }
-        }
-        #expect(values == Set(expected) && values.count > 300 && records < all.told.count)
         #expect(journal.tables().map(\.tags.count) == [6])
     }
 }

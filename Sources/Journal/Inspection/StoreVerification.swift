@@ -184,7 +184,9 @@ extension Journal {
                 if let segment, gone.contains(segment.number) || isGone(segment) { continue }
                 result.findings.append(
                     StoreFinding(
-                        .damage, gap.reason == .corrupt ? "readings that can't be told without what is damaged" : "the disk failed",
+                        .damage,
+                        gap.reason == .corrupt
+                            ? "readings that can't be told without what is damaged" : "the disk failed",
                         file: segment?.file, segment: segment?.number, numbers: gap.first.value...gap.last.value))
             }
             next = chunk.next
