@@ -37,6 +37,8 @@ final class Plant: Sendable {
             """
             listener \(brokerPort) 127.0.0.1
             allow_anonymous true
+            # As another user it could not write into this folder, and its queues would be gone after a restart.
+            user root
             # Queues for the subscriber outlive an orderly stop of the broker, so that every message can be accounted for.
             persistence true
             persistence_location \(folder.path())/
