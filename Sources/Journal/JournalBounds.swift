@@ -34,7 +34,8 @@ package struct JournalBounds: Sendable {
     package var upkeepDelay = Duration.seconds(900)
     /// No clock that was ever set is before this, 2025-01-01: one that is has come up without a battery.
     package var earliestWall = Timestamp(nanoseconds: 1_735_689_600_000_000_000)
-    /// Failed reads of one segment until its records are given up as a gap: a sink must not hang on it for ever.
+    /// Failed reads of one segment until its records are given up as a gap: a sink must not hang on it for ever. A start
+    /// tries each read as often.
     package var readAttempts = 3
 
     package init() {}

@@ -25,6 +25,7 @@ import Testing
             _ = work.journal.openCursor(sink: "a")
             work.append(6, text: 20)
             work.append(alarm("alarm \(run)", .active))
+            work.clock.stepWall(by: .seconds(60))
             work.commit()
             work.append(5, device: 1)
             work.append(6)

@@ -20,7 +20,7 @@ import Testing
 
     @Test(
         "One failure at any call of any kind loses nothing that was taken in",
-        arguments: SimulatedDisk.Operation.allCases, [Int32(5), 28])
+        arguments: SimulatedDisk.Operation.allCases, [Int32(5), 28, 122])
     func everyCall(operation: SimulatedDisk.Operation, code: Int32) {
         let reference = Workload(segments: 2, segmentBytes: Self.segmentBytes)
         run(reference, count: 85)
@@ -58,6 +58,62 @@ import Testing
                 #expect(second.journal.standingAlarms.count == 1, "\(what)")
             }
             if disk.calls(of: operation) <= call { break }
+        }
+    }
+
+    /// What a run left: a few segments, a sink, an alarm, no orderly stop.
+    private static let left: Record = {
+        let work = Workload(segments: 4, segmentBytes: segmentBytes)
+        _ = work.journal.openCursor(sink: "a")
+        work.append(alarm("hot", .active))
+        for _ in 0..<60 {
+            work.append(25)
+            work.pass(.milliseconds(300))
+        }
+        work.journal.acknowledge(sink: "a", next: SequenceNumber(work.givenOut))
+        work.commit()
+        return Record(work)
+    }()
+
+    @Test(
+        "One failure at any call of a start costs nothing that the disk holds",
+        arguments: SimulatedDisk.Operation.allCases, [Int32(5), 28, 122])
+    func everyCallOfAStart(operation: SimulatedDisk.Operation, code: Int32) {
+        let left = Self.left
+        #expect(left.statistics.segments >= 3)
+        func start(_ disk: SimulatedDisk, _ told: [UInt64: Told]) -> Workload {
+            Workload(disk: disk, segments: 4, segmentBytes: Self.segmentBytes, told: told)
+        }
+        for call in 0..<500 {
+            let what = "\(operation) \(call)"
+            let disk = left.disk.restarted()
+            disk.fail(SimulatedDisk.Fault(operation, call: call, code: code))
+            let second = start(disk, left.told)
+            #expect(disk.callsAfterFailure == 0, "\(what)")
+            guard second.journal.recovery.trouble == nil else {
+                // Only a folder that can't be listed leaves nothing to work with; nothing is touched then.
+                #expect(operation == .list || operation == .syncDirectory, "\(what)")
+                let third = start(disk.restarted(), left.told)
+                #expect(
+                    third.journal.stream == left.stream && third.journal.recovery.end.value == left.givenOut, "\(what)")
+                continue
+            }
+            #expect(second.journal.stream == left.stream, "\(what)")
+            // `append` fails when a number comes twice.
+            second.append(10)
+            second.commit()
+            let isLast = disk.calls(of: operation) <= call
+            disk.fail(nil)
+            let oldest = second.journal.statistics.oldestSequence.value
+            let back = readBack(second.journal, from: oldest, told: second.told)
+            #expect(back.told.count == second.told.keys.count { $0 >= oldest }, "\(what)")
+            #expect(second.journal.openCursor(sink: "a").value == left.givenOut, "\(what)")
+            #expect(second.journal.standingAlarms.count == 1, "\(what)")
+            let third = start(disk.crash(.onlySynced, seed: 1), second.told)
+            let first = third.journal.statistics.oldestSequence.value
+            let kept = readBack(third.journal, from: first, told: second.told)
+            #expect(kept.told.count == second.told.keys.count { $0 >= first }, "\(what)")
+            if isLast { break }
         }
     }
 

@@ -148,6 +148,28 @@ import Testing
         }
     }
 
+    @Test("A seal that is torn damages no frame before it", arguments: [CrashMode.randomSectors, .tornWithGarbage])
+    func tornSeal(mode: CrashMode) {
+        let work = Self.workload(segments: 4)
+        var moments: [(changes: Int, durable: UInt64)] = []
+        // A sector each, so that the last frame ends as near to the seal as it may.
+        for _ in 0..<100 {
+            work.append(1)
+            work.commit()
+            moments.append((work.disk.changes, work.journal.durable.value))
+        }
+        #expect(work.journal.statistics.segments > 1)
+        var points = work.disk.crashPoints()
+        for cut in moments[0].changes...points.count {
+            points.advance(to: cut)
+            let durable = moments.last { $0.changes <= cut }?.durable ?? 0
+            for seed in UInt64(0)..<6 {
+                let next = Self.workload(points.crash(mode, seed: seed), told: work.told, segments: 4)
+                #expect(next.journal.recovery.end.value >= durable && next.journal.recovery.lost == 0, "after \(cut)")
+            }
+        }
+    }
+
     @Test("Numbers stay unique over a chain of crashes", arguments: [UInt64](1...12))
     func chain(seed: UInt64) {
         var random = SeededGenerator(seed: seed)

@@ -24,6 +24,8 @@ struct ScannedFrame {
 struct FrameScanner {
     static let pieceBytes = 128 << 10
 
+    /// How often a read is tried. One that fails for a moment at the start would hide what lies behind it for good.
+    var attempts = 1
     private let file: any DiskFile
     private let seed: UInt32
     private let end: Int64
@@ -61,7 +63,8 @@ struct FrameScanner {
     private mutating func load(_ count: Int) throws(DiskError) -> Bool {
         guard offset + Int64(count) <= end else { return false }
         if offset >= windowStart && Int(offset - windowStart) + count <= window.count { return true }
-        window = try file.read(count: min(max(count, Self.pieceBytes), Int(end - offset)), at: offset)
+        let wanted = min(max(count, Self.pieceBytes), Int(end - offset))
+        window = try file.read(count: wanted, at: offset, attempts: attempts)
         windowStart = offset
         return count <= window.count
     }
@@ -78,5 +81,31 @@ struct FrameScanner {
         }
         skippedBytes += Int(windowStart) + at - Int(offset)
         offset = windowStart + Int64(at)
+    }
+}
+
+extension DiskFile {
+    func read(count: Int, at offset: Int64, attempts: Int) throws(DiskError) -> [UInt8] {
+        for _ in 1..<max(1, attempts) {
+            do throws(DiskError) { return try read(count: count, at: offset) } catch { continue }
+        }
+        return try read(count: count, at: offset)
+    }
+
+    func size(attempts: Int) throws(DiskError) -> Int64 {
+        for _ in 1..<max(1, attempts) {
+            do throws(DiskError) { return try size() } catch { continue }
+        }
+        return try size()
+    }
+}
+
+extension Disk {
+    /// Opens a file that is there.
+    func open(_ name: String, attempts: Int) throws(DiskError) -> File {
+        for _ in 1..<max(1, attempts) {
+            do throws(DiskError) { return try open(name, create: false) } catch { continue }
+        }
+        return try open(name, create: false)
     }
 }

@@ -83,6 +83,8 @@ extension LogMemory {
     mutating func admit(
         count: Int, bytes: Int, now: MonotonicTime, wall: Timestamp, encode: (inout [UInt8], UInt64) -> Void
     ) -> Admission {
+        // While the writer waits for a sink, what comes in would lie in RAM for as long, where a power cut takes it.
+        let room = waitsFor == nil ? bounds.pendingBytes : bounds.blockBytes
         let hasNumbers = next &+ UInt64(count) <= reservation
         if isStopped || statistics.isRAMOnly && !hasNumbers {
             statistics.dropped += UInt64(count)
@@ -103,7 +105,7 @@ extension LogMemory {
                 statistics.dropped += UInt64(count)
                 return .dropped
             }
-        } else if !hasNumbers || pendingBytes > 0 && pendingBytes + bytes > bounds.pendingBytes {
+        } else if !hasNumbers || pendingBytes > 0 && pendingBytes + bytes > room {
             isAppenderWaiting = true
             return .mustWait
         }

@@ -61,9 +61,10 @@ struct Recovery {
         for file in files {
             var slot = SlotRing.Slot(file: file, byteCount: 0)
             do throws(DiskError) {
-                let opened = try disk.open(file, create: false)
-                slot.byteCount = try opened.size()
-                switch SegmentHeader.read(try opened.read(count: SegmentHeader.byteCount, at: 0)) {
+                let opened = try disk.open(file, attempts: bounds.readAttempts)
+                slot.byteCount = try opened.size(attempts: bounds.readAttempts)
+                let bytes = try opened.read(count: SegmentHeader.byteCount, at: 0, attempts: bounds.readAttempts)
+                switch SegmentHeader.read(bytes) {
                 case .blank: break
                 case .valid(let header): found.append((header, log.slots.count, slot.byteCount))
                 case .newer:
@@ -109,8 +110,7 @@ struct Recovery {
         for index in first..<log.segments.count {
             let end = index + 1 < log.segments.count ? log.segments[index + 1].first : UInt64.max
             replay.begin(headers[index])
-            guard let file = try? disk.open(log.segments[index].file, create: false) else { continue }
-            var scanner = log.segments[index].scanner(file)
+            guard var scanner = scanner(log.segments[index]) else { continue }
             while let frame = try? scanner.next() { replay.follow(frame, until: end, skipped: scanner.skippedBytes) }
         }
         log.end = replay.next
@@ -132,9 +132,15 @@ struct Recovery {
         log.report.damagedBytes = replay.damagedBytes
     }
 
-    private func restatesEverything(_ segment: SegmentInfo) -> Bool {
-        guard let file = try? disk.open(segment.file, create: false) else { return false }
+    private func scanner(_ segment: SegmentInfo) -> FrameScanner? {
+        guard let file = try? disk.open(segment.file, attempts: bounds.readAttempts) else { return nil }
         var scanner = segment.scanner(file)
+        scanner.attempts = bounds.readAttempts
+        return scanner
+    }
+
+    private func restatesEverything(_ segment: SegmentInfo) -> Bool {
+        guard var scanner = scanner(segment) else { return false }
         while let frame = try? scanner.next(), scanner.skippedBytes == 0 {
             if frame.header.flags.contains(.endsPrologue) { return frame.header.type == FrameType.cursors }
         }
