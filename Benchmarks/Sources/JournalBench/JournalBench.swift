@@ -11,7 +11,7 @@ enum JournalBench {
         journal-bench append [FOLDER]   the whole way: time and bytes of a reading, commits, and reading back
         journal-bench columns [FOLDER] [SEGMENT MiB] [SCANS]
                                         history as columns: bytes, queries, device bytes
-        journal-bench once rows|floor|append ROUNDS FOLDER   100,000 readings a round (for profilers)
+        journal-bench once rows|floor|append|answers ROUNDS FOLDER   100,000 readings a round (for profilers)
         """
 
     static func main() {
@@ -41,7 +41,8 @@ enum JournalBench {
 
     /// 100,000 readings a round.
     private static func once(_ what: String, rounds: Int, folder: String) throws {
-        if what == "append" { return try AppendBench.once(folder, rounds: rounds) }
+        if what == "append" { return try AppendBench.once(folder, perAnswer: 1000, rounds: rounds) }
+        if what == "answers" { return try AppendBench.once(folder, perAnswer: 8, rounds: rounds) }
         let scans = Scans(scans: 100, perAnswer: 1000)
         print(what == "rows" ? RowBench.ours(scans, rounds: rounds).bytes : RowBench.floor(scans, rounds: rounds).bytes)
     }

@@ -58,7 +58,7 @@ struct RowRun {
         unsafe buffer.withUnsafeMutableBytes { raw in
             for place in used..<whole { unsafe raw[place] = 0 }
         }
-        let crc = checksum(of: whole)
+        let crc = checksum(of: used)
         checksum ^= crc
         bytes += whole
         keyBytes += used

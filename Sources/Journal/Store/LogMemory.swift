@@ -45,6 +45,8 @@ struct LogMemory: Sendable {
 
     /// When the first record came in that isn't written, and the first change that isn't durable.
     var firstUnwritten: MonotonicTime?
+    /// When it has waited long enough.
+    private var flushAt = MonotonicTime(nanoseconds: .max)
     var firstUncommitted: MonotonicTime?
     var unwrittenBytes = 0
     var pendingBytes = 0
@@ -122,11 +124,10 @@ extension LogMemory {
         pendingBytes += added
         unwrittenBytes += added
         statistics.records += UInt64(count)
-        let writeAt = (firstUnwritten ?? now).advanced(by: bounds.flushDelay)
-        firstUnwritten = firstUnwritten ?? now
+        if firstUnwritten == nil { (firstUnwritten, flushAt) = (now, now.advanced(by: bounds.flushDelay)) }
         firstUncommitted = firstUncommitted ?? now
         let isFull = unwrittenBytes >= bounds.blockBytes && unwrittenBytes - added < bounds.blockBytes
-        return .stored(first: first, mustRing: !statistics.isRAMOnly && (isFull || nextWake > writeAt))
+        return .stored(first: first, mustRing: !statistics.isRAMOnly && (isFull || nextWake > flushAt))
     }
 
     private mutating func dropOldest(_ wall: Timestamp) -> Bool {
