@@ -37,6 +37,8 @@ package struct JournalBounds: Sendable {
     /// Readings that are turned from rows into columns at a time: 28 bytes each while it lasts. Less takes as much less
     /// RAM, and reads the rows of a segment more often.
     package var columnReadings = 1 << 19
+    /// How often it is looked for rows that are to become columns: a segment takes minutes to fill.
+    package var columnInterval = Duration.seconds(10)
     /// Failed reads of one segment until its records are given up as a gap: a sink must not hang on it for ever. A start
     /// tries each read as often.
     package var readAttempts = 3

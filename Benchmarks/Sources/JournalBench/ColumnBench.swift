@@ -180,7 +180,7 @@ struct ColumnBench {
         do {
             for (what, perAnswer, order, hasBars) in [
                 ("one answer a scan", 1000, Scans.Order.steady, true),
-                ("50 devices in any order", 20, .mixed, false),
+                ("50 devices side by side", 20, .channels, false),
             ] {
                 let bench = try ColumnBench(
                     folder: folder, scans: scans, perAnswer: perAnswer, order: order, segmentBytes: segmentBytes)

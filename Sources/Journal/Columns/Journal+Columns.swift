@@ -34,6 +34,8 @@ final class JournalColumns: Sendable {
 /// Lets go of the processor and of the disk after a little work, for many times as long.
 final class ColumnPace: Sendable {
     private static let work = Duration.milliseconds(5)
+    /// On a machine that is busy itself the work seems long, and would never come to an end.
+    private static let longestRest = Duration.milliseconds(250)
 
     private let clock: any GatewayClock
     private let began: Mutex<MonotonicTime>
@@ -47,7 +49,8 @@ final class ColumnPace: Sendable {
     func breathe() throws(ColumnFailure) {
         let worked = clock.monotonic().duration(since: began.withLock { $0 })
         guard worked >= Self.work else { return }
-        guard rest(ScrubPace.pause(after: worked, times: ScrubPace.scrub)) else { throw .stopped }
+        let pause = min(ScrubPace.pause(after: worked, times: ScrubPace.scrub), Self.longestRest)
+        guard rest(pause) else { throw .stopped }
         let now = clock.monotonic()
         began.withLock { $0 = now }
     }
@@ -88,10 +91,10 @@ extension Journal {
             let own = DedicatedThread(name: "columns", givesWay: true) { [self] in
                 let system = SystemClock()
                 // Recovery and the first readings come first.
-                var pause = Duration.seconds(1)
+                var pause = min(bounds.columnInterval, .seconds(1))
                 while !stop.wait(until: system.monotonic().advanced(by: pause)) {
                     let hasMore = performDueColumns { !stop.wait(until: system.monotonic().advanced(by: $0)) }
-                    pause = hasMore ? .milliseconds(10) : .seconds(10)
+                    pause = hasMore ? .milliseconds(10) : bounds.columnInterval
                 }
             }
             thread = (own, stop)
