@@ -120,8 +120,14 @@ package struct RangeReader {
     /// Within the first of `parts`.
     private var position: UInt64?
     private var left: Int
-    /// What the ids of the dictionary met last mean for the query; -1: nothing.
-    private var meanings: (dictionary: JournalDictionary, tags: [Int32])?
+    /// What the ids of the dictionary met last mean for the query; -1: nothing. Most batches are of devices that nobody
+    /// asks for, and are not looked into.
+    private struct Meanings {
+        let dictionary: JournalDictionary
+        let devices: [Bool]
+        let tags: [Int32]
+    }
+    private var meanings: Meanings?
     private let indices: [TagName: Int]
     private var columns: ColumnReader?
 
@@ -233,41 +239,51 @@ package struct RangeReader {
     }
 
     private mutating func take(_ chunk: JournalChunk, below end: UInt64, into piece: inout RangePiece) {
-        let tags = tags(in: chunk.dictionary)
+        let meanings = meanings(in: chunk.dictionary)
         for record in chunk.records {
             switch record {
             case .alarm: break
             case .gap(let gap): piece.gaps.append(gap)
             case .readings(let first, let batch):
-                for (row, reading) in batch.readings.enumerated() {
-                    let tag = tags.indices.contains(Int(reading.tag.index)) ? tags[Int(reading.tag.index)] : -1
-                    guard tag >= 0, reading.timestamp >= query.from, reading.timestamp < query.to,
-                        first.value + UInt64(row) < end
-                    else { continue }
-                    var found = RangeReading(
-                        tag: Int(tag), sequence: first.advanced(by: row), reading: reading, clock: batch.clock)
-                    if reading.kind == .text {
-                        let text = batch.textBytes(of: reading)
-                        found.reading.bits = UInt64(piece.text.count) << 32 | UInt64(text.count)
-                        piece.text.append(contentsOf: text)
-                    }
-                    piece.readings.append(found)
-                }
+                let device = Int(batch.device.index)
+                guard meanings.devices.indices.contains(device), meanings.devices[device] else { continue }
+                take(batch, from: first, below: end, meanings.tags, into: &piece)
             }
         }
     }
 
-    private mutating func tags(in dictionary: JournalDictionary) -> [Int32] {
-        if let meanings, meanings.dictionary === dictionary { return meanings.tags }
+    private func take(
+        _ batch: ReadingBatch, from first: SequenceNumber, below end: UInt64, _ tags: [Int32],
+        into piece: inout RangePiece
+    ) {
+        for (row, reading) in batch.readings.enumerated() {
+            let tag = tags.indices.contains(Int(reading.tag.index)) ? tags[Int(reading.tag.index)] : -1
+            guard tag >= 0, reading.timestamp >= query.from, reading.timestamp < query.to,
+                first.value + UInt64(row) < end
+            else { continue }
+            var found = RangeReading(
+                tag: Int(tag), sequence: first.advanced(by: row), reading: reading, clock: batch.clock)
+            if reading.kind == .text {
+                let text = batch.textBytes(of: reading)
+                found.reading.bits = UInt64(piece.text.count) << 32 | UInt64(text.count)
+                piece.text.append(contentsOf: text)
+            }
+            piece.readings.append(found)
+        }
+    }
+
+    private mutating func meanings(in dictionary: JournalDictionary) -> Meanings {
+        if let meanings, meanings.dictionary === dictionary { return meanings }
         let table = dictionary.table
-        let devices = Set(query.tags.map(\.device))
-        let isAsked = table.devices.map { devices.contains($0.path) }
+        let asked = Set(query.tags.map(\.device))
+        let devices = table.devices.map { asked.contains($0.path) }
         let tags = table.tags.map { tag -> Int32 in
-            guard isAsked[Int(tag.device.index)] else { return -1 }
+            guard devices[Int(tag.device.index)] else { return -1 }
             return indices[table.name(of: tag.id)].map { Int32($0) } ?? -1
         }
-        meanings = (dictionary, tags)
-        return tags
+        let found = Meanings(dictionary: dictionary, devices: devices, tags: tags)
+        meanings = found
+        return found
     }
 }
 

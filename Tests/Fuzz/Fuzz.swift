@@ -4,7 +4,7 @@ internal import Glibc
 
 /// What is fuzzed. Each parser meets bytes of strangers: of devices, of brokers, of whoever writes profiles, of disks.
 private enum Target: String {
-    case replies, payloads, profiles, blocks
+    case replies, payloads, profiles, blocks, rows
 }
 
 private let target: Target = {
@@ -21,6 +21,7 @@ public func fuzz(_ bytes: UnsafePointer<UInt8>, _ count: Int) -> CInt {
     case .payloads: PayloadFuzz.run(input)
     case .profiles: ProfileFuzz.run(input)
     case .blocks: BlockFuzz.run(input)
+    case .rows: RowFuzz.run(input)
     }
     return 0
 }

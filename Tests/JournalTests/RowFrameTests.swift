@@ -103,6 +103,30 @@ import Testing
         #expect(few.indices.filter { few[$0].header.isKeyframe } == [0, 3, 6, 9])
     }
 
+    @Test("When a frame is lost, what builds on it goes with it, and nothing is decoded with the wrong past")
+    func lostFrame() throws {
+        let work = Workload()
+        for _ in 0..<5 {
+            work.append(10)
+            work.commit()
+        }
+        let base = try #require(work.disk.content(of: "0000.segment"))
+        let places = base.indices.dropLast(40).filter { place in
+            FrameHeader(base, at: place).map { $0.type == FrameType.readings && $0.count == 10 } ?? false
+        }
+        #expect(places.count == 5)
+        for (victim, place) in places.enumerated() {
+            let disk = work.disk.restarted()
+            var bytes = base
+            bytes[place + 60] ^= 4
+            disk.replace("0000.segment", with: bytes)
+            let next = Workload(disk: disk, told: work.told)
+            let back = readBack(next.journal, from: 1, told: work.told)
+            #expect(back.told.count == 10 * victim)
+            #expect(back.gaps.filter { $0.reason == .corrupt }.map(\.count) == (victim == 4 ? [] : [UInt64(50 - 10 * victim)]))
+        }
+    }
+
     @Test("However a reader steps through the log, and wherever it begins, it reads the same")
     func steps() {
         var bounds = JournalBounds()

@@ -21,6 +21,7 @@ struct EncodedRows {
     struct Frame {
         var time: Timestamp
         var bytes: [UInt8]
+        var rows = 0
     }
     var encoder: RowEncoder
     var frames: [Frame] = []
@@ -44,6 +45,7 @@ struct EncodedRows {
                 }
                 #expect(bytes.count <= capacity - 8)
                 frames[frames.count - 1].bytes += bytes
+                frames[frames.count - 1].rows += batch.readings.count
             }
         }
     }
@@ -54,11 +56,11 @@ extension RowDecoder {
     mutating func answers(of frame: EncodedRows.Frame, most: Int = 4096) -> [ReadingBatch]? {
         beginFrame(at: frame.time)
         var batches: [ReadingBatch] = []
-        var (offset, text) = (0, [UInt8]())
-        while offset < frame.bytes.count {
+        var (offset, left, text) = (0, frame.rows, [UInt8]())
+        while left > 0 {
             var stop: Stop?
             text = []
-            let readings = unsafe [Reading](unsafeUninitializedCapacity: most) { buffer, count in
+            let readings = unsafe [Reading](unsafeUninitializedCapacity: min(most, left)) { buffer, count in
                 unsafe frame.bytes.withUnsafeBytes { raw in
                     let rest = unsafe UnsafeRawBufferPointer(rebasing: raw[offset...])
                     stop = unsafe decode(rest, oneAnswer: true, into: buffer, text: &text)
@@ -67,6 +69,7 @@ extension RowDecoder {
             }
             guard let stop, stop.rows > 0 else { return nil }
             offset += stop.offset
+            left -= stop.rows
             batches.append(ReadingBatch(device: stop.device, readings: readings, text: text))
         }
         return batches
@@ -191,7 +194,44 @@ extension RowDecoder {
                         })
                 }, tags: 100, perFrame: 100)
         }
-        #expect(round(11) - round(1) <= 10 * 100 + 2)
+        // The first row of the answer, and two for runs of 64 and 35; once the way back to the first tag.
+        #expect(round(11) - round(1) <= 10 * 3 + 2)
+    }
+
+    @Test("Rows in which nothing is new are counted, not written, however they are read back", arguments: [1, 3, 64, 200])
+    func runs(most: Int) {
+        let quiet = (0..<150).map {
+            Reading(tag: TagID($0), timestamp: Timestamp(nanoseconds: 5), kind: .integer, bits: UInt64($0 / 50))
+        }
+        var encoded = EncodedRows(tags: 140)
+        encoded.beginFrame(at: Timestamp(nanoseconds: 5))
+        let batch = ReadingBatch(device: DeviceID(1), readings: quiet)
+        for _ in 0..<4 { encoded.append(batch) }
+        var decoder = RowDecoder(tags: 140)
+        let back = decoder.answers(of: encoded.frames[0], most: most)?.flatMap(\.readings)
+        #expect(back == (0..<4).flatMap { _ in quiet })
+    }
+
+    @Test("A device that is read at a steady pace costs what it misses the pace by")
+    func pace() {
+        var dice = Dice(11)
+        func bytes(jitter: Int64) -> Int {
+            let batches = (0..<1000).map { round in
+                let time = Int64(round / 2) * 1_000_000_000 + Int64(round % 2) * 300_000_000
+                let beside = jitter == 0 ? 0 : Int64.random(in: -jitter...jitter, using: &dice)
+                return ReadingBatch(
+                    device: DeviceID(round % 2),
+                    readings: [
+                        Reading(
+                            tag: TagID(round % 2), timestamp: Timestamp(nanoseconds: time + beside), kind: .integer,
+                            bits: 7)
+                    ])
+            }
+            return roundTrip(batches, tags: 2, perFrame: 1000)
+        }
+        #expect(bytes(jitter: 0) < 1000 + 60)
+        // Three bytes say 160 µs to a nanosecond; the distance to the answer before would take five.
+        #expect(bytes(jitter: 40_000) < 1000 * 4 + 60)
     }
 
     @Test("Text that points outside comes back empty; what was in order stays in order")
@@ -259,7 +299,8 @@ extension RowDecoder {
             let bytes = (0..<Int(dice.next() % 200)).map { _ in
                 UInt8(truncatingIfNeeded: seed % 2 == 0 ? dice.next() : dice.next() & dice.next() & dice.next())
             }
-            let frame = EncodedRows.Frame(time: Timestamp(nanoseconds: Int64(bitPattern: dice.next())), bytes: bytes)
+            let frame = EncodedRows.Frame(
+                time: Timestamp(nanoseconds: Int64(bitPattern: dice.next())), bytes: bytes, rows: 150)
             guard let batches = decoder.answers(of: frame, most: 50) else {
                 decoder.reset()
                 continue
@@ -296,7 +337,7 @@ extension RowDecoder {
                 _ = decoder.answers(of: damaged)
             }
             var decoder = RowDecoder(tags: 4)
-            _ = decoder.answers(of: EncodedRows.Frame(time: frame.time, bytes: Array(frame.bytes.prefix(offset))))
+            _ = decoder.answers(of: EncodedRows.Frame(time: frame.time, bytes: Array(frame.bytes.prefix(offset)), rows: frame.rows))
         }
     }
 }

@@ -16,11 +16,16 @@ struct tag_state {
     int64_t number;
     uint64_t bits;
     uint32_t state, follower, device;
-    uint8_t mapping, misfits;
+    uint8_t mapping, steady, misfits;
+};
+
+struct tag_clock {
+    int64_t time, step;
 };
 
 struct jf_encoder {
     uint32_t tags, last;
+    struct tag_clock *clocks;
     struct tag_state states[];
 };
 
@@ -176,7 +181,7 @@ size_t jf_encode(struct jf_encoder *encoder, const struct jf_reading *rows, size
                  uint8_t *start) {
     struct tag_state *states = encoder->states, *before = &states[encoder->last < encoder->tags ? encoder->last : encoder->tags];
     uint32_t last = encoder->last;
-    uint8_t *output = start;
+    uint8_t *output = start, *run_end = NULL;
     for (size_t row = 0; row < count; row++) {
         const struct jf_reading *reading = &rows[row];
         uint32_t tag = reading->tag, state = reading->quality | (uint32_t)reading->kind << 16;
@@ -190,9 +195,18 @@ size_t jf_encode(struct jf_encoder *encoder, const struct jf_reading *rows, size
                 output = put_difference(output, (int32_t)(tag - last));
             }
             if (tag >= encoder->tags) memset(known, 0, sizeof *known);
-            if (reading->time != time) {
+            int64_t expected = time;
+            if (row == 0 && tag < encoder->tags) {
+                struct tag_clock *clock = &encoder->clocks[tag];
+                if (known->steady) expected = clock->time + clock->step;
+                int64_t step = reading->time - clock->time, error = step - clock->step, distance = reading->time - time;
+                clock->time = reading->time;
+                clock->step = step;
+                known->steady = (error ^ error >> 63) < (distance ^ distance >> 63);
+            }
+            if (reading->time != expected) {
                 control |= FIELD_TIME;
-                output = put_difference(output, (int64_t)((uint64_t)reading->time - (uint64_t)time));
+                output = put_difference(output, (int64_t)((uint64_t)reading->time - (uint64_t)expected));
             }
             if (row == 0) {
                 control |= FIELD_BATCH;
@@ -212,7 +226,15 @@ size_t jf_encode(struct jf_encoder *encoder, const struct jf_reading *rows, size
             else
                 output = slow(output, known, bits, state, &control);
         }
-        *head = control;
+        if (control) {
+            *head = control;
+        } else if (run_end == head && head[-1] != 0xBF) {
+            head[-1] = (uint8_t)((head[-1] + 1) | 0x80);
+            output = head;
+        } else {
+            *head = 0;
+            run_end = output;
+        }
         before = known;
         last = tag;
         time = reading->time;
@@ -225,11 +247,16 @@ struct jf_encoder *jf_encoder_make(uint32_t tags) {
     struct jf_encoder *encoder = calloc(1, sizeof *encoder + (tags + 1) * sizeof(struct tag_state));
     encoder->tags = tags;
     encoder->last = UINT32_MAX;
+    encoder->clocks = calloc(tags + 1, sizeof *encoder->clocks);
     return encoder;
 }
-void jf_encoder_free(struct jf_encoder *encoder) { free(encoder); }
+void jf_encoder_free(struct jf_encoder *encoder) {
+    free(encoder->clocks);
+    free(encoder);
+}
 void jf_encoder_reset(struct jf_encoder *encoder) {
     memset(encoder->states, 0, (encoder->tags + 1) * sizeof(struct tag_state));
+    memset(encoder->clocks, 0, (encoder->tags + 1) * sizeof(struct tag_clock));
     encoder->last = UINT32_MAX;
 }
 
@@ -287,7 +314,7 @@ uint64_t jf_append(struct jf_encoder *encoder, const struct jf_reading *readings
         if (used < frame && !commits && answer < answers) continue;
         size_t whole = (used + 7) & ~(size_t)7;
         memset(buffer + used, 0, whole - used);
-        uint32_t crc = jf_crc32c(jf_crc32c(1, buffer, 8), buffer + 12, whole - 12);
+        uint32_t crc = jf_crc32c(jf_crc32c(1, buffer, 8), buffer + 12, used - 12);
         memcpy(buffer + 8, &crc, 4);
         *crcs ^= crc;
         if (descriptor >= 0 && pwrite(descriptor, buffer, whole, (off_t)offset) != (ssize_t)whole) abort();

@@ -188,6 +188,7 @@ struct ColumnBench {
     static func all(_ folder: String, _ report: inout Report, segmentBytes: Int64, scans: Int) {
         print("columns: 1,000 tags at 10 s, \(scans) scans")
         do {
+            _ = try POSIXDisk(path: folder)
             for (what, perAnswer, order, hasBars) in [
                 ("one answer a scan", 1000, Scans.Order.steady, true),
                 ("50 devices in any order", 20, .mixed, false),

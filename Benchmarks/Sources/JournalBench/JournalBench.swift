@@ -6,37 +6,47 @@ internal import Glibc
 @main
 enum JournalBench {
     static let usage = """
-        journal-bench all [FOLDER]     every figure; segments are written below FOLDER (default: /tmp)
-        journal-bench rows             the row codec alone, beside the same format in C
+        journal-bench all [FOLDER]      every figure; a journal is written in FOLDER, and what is there removed
+        journal-bench rows              the row codec alone, beside the same format in C
+        journal-bench append [FOLDER]   the whole way: time and bytes of a reading, commits, and reading back
         journal-bench columns [FOLDER] [SEGMENT MiB] [SCANS]
-                                       history as columns: bytes, queries, device bytes
-        journal-bench once rows|floor|append ROUNDS
+                                        history as columns: bytes, queries, device bytes
+        journal-bench once rows|floor|append|answers ROUNDS FOLDER   100,000 readings a round (for profilers)
         """
 
     static func main() {
         let arguments = Array(CommandLine.arguments.dropFirst())
+        let folder = arguments.dropFirst().first ?? "/tmp/lineside-journal-bench"
         var report = Report()
-        switch arguments.first {
-        case "all", "rows": RowBench.all(&report)
-        case "columns":
-            ColumnBench.all(
-                arguments.count > 1 ? arguments[1] : "/tmp", &report,
-                segmentBytes: (arguments.count > 2 ? Int64(arguments[2]) ?? 8 : 8) << 20,
-                scans: arguments.count > 3 ? Int(arguments[3]) ?? 8640 : 8640)
-        case "once" where arguments.count == 3:
-            let rounds = Int(arguments[2]) ?? 1
-            let scans = Scans(scans: 100, perAnswer: 1000)
-            switch arguments[1] {
-            case "append": AppendBench.once("/tmp/journal-bench", rounds: rounds)
-            case "rows": print(RowBench.ours(scans, rounds: rounds).bytes)
-            default: print(RowBench.floor(scans, rounds: rounds).bytes)
+        do {
+            switch arguments.first {
+            case "all":
+                RowBench.all(&report)
+                try AppendBench.all(&report, folder: folder)
+                ColumnBench.all(folder, &report, segmentBytes: 8 << 20, scans: 8640)
+            case "rows": RowBench.all(&report)
+            case "columns":
+                ColumnBench.all(
+                    folder, &report, segmentBytes: (arguments.count > 2 ? Int64(arguments[2]) ?? 8 : 8) << 20,
+                    scans: arguments.count > 3 ? Int(arguments[3]) ?? 8640 : 8640)
+            case "append": try AppendBench.all(&report, folder: folder)
+            case "once" where arguments.count == 4:
+                return try once(arguments[1], rounds: Int(arguments[2]) ?? 1, folder: arguments[3])
+            default: return print(usage)
             }
-            return
-        default:
-            print(usage)
-            return
+        } catch {
+            print("\(error)")
+            exit(2)
         }
         report.show()
         exit(report.isMet ? 0 : 1)
+    }
+
+    /// 100,000 readings a round.
+    private static func once(_ what: String, rounds: Int, folder: String) throws {
+        if what == "append" { return try AppendBench.once(folder, perAnswer: 1000, rounds: rounds) }
+        if what == "answers" { return try AppendBench.once(folder, perAnswer: 8, rounds: rounds) }
+        let scans = Scans(scans: 100, perAnswer: 1000)
+        print(what == "rows" ? RowBench.ours(scans, rounds: rounds).bytes : RowBench.floor(scans, rounds: rounds).bytes)
     }
 }

@@ -13,8 +13,10 @@ struct Scans {
     enum Order {
         /// Answers come in the order of their tags: one channel.
         case steady
-        /// In another order in each scan: many channels side by side.
-        case mixed
+        /// Each answer keeps its own moment of the second: many channels side by side, where neighbours change places.
+        case channels
+        /// In another order in each scan. No plant is like that.
+        case any
     }
 
     let tags: Int
@@ -32,6 +34,9 @@ struct Scans {
         func unit(_ draw: UInt64) -> Double { Double(draw >> 11) / 9_007_199_254_740_992 }
         let answers = tags / perAnswer
         var places = Array(0..<answers)
+        let phases = (0..<answers).map { place in
+            order == .channels ? Int64(random.next() % 900_000_000) : Int64(place) * 900_000_000 / Int64(answers)
+        }
         for scan in 0..<scans {
             var bits: [(bits: UInt64, kind: ValueKind)] = []
             for tag in 0..<tags {
@@ -55,11 +60,18 @@ struct Scans {
                 }
                 if (draw >> 40) % 10_000 == 0 { bits[tag] = (0, .none) }
             }
-            if order == .mixed { places.shuffle(using: &random) }
+            // Up to 80 µs beside the grid: what the gateway's clock says of answers.
+            let grid = 1_790_000_000_000_000_000 + Int64(scan) * 1_000_000_000
+            var times = phases.map { grid + $0 + Int64(random.next() % 160_000) - 80_000 }
+            switch order {
+            case .steady: break
+            case .channels: places.sort { times[$0] < times[$1] }
+            case .any:
+                times.sort()
+                places.shuffle(using: &random)
+            }
             for (turn, place) in places.enumerated() {
-                // Spread over the second, up to 80 µs beside the grid: what the gateway's clock says of answers.
-                let grid = 1_790_000_000_000_000_000 + Int64(scan) * 1_000_000_000
-                let time = grid + Int64(turn) * 900_000_000 / Int64(answers) + Int64(random.next() % 160_000) - 80_000
+                let time = order == .any ? times[turn] : times[place]
                 var batch = ReadingBatch(device: DeviceID(place))
                 for tag in place * perAnswer..<(place + 1) * perAnswer {
                     let isBad = bits[tag].kind == .none

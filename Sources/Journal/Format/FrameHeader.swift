@@ -75,13 +75,33 @@ extension FrameHeader {
         bytes.append(contentsOf: [UInt8](repeating: 0, count: start + padded - bytes.count))
     }
 
+    /// The header, without its checksum, as numbers of 8 bytes.
+    private var words: (UInt64, UInt64, UInt64, UInt64) {
+        let kind = UInt64(Self.magic) | UInt64(type) << 16 | UInt64(flags.rawValue) << 24
+        return (
+            kind | UInt64(payloadBytes) << 32, UInt64(count) << 32 | UInt64(codec) << 48, sequence,
+            UInt64(bitPattern: timestamp.nanoseconds)
+        )
+    }
+
     /// Puts the header over the bytes at `offset`, without its checksum.
     func put(in bytes: inout [UInt8], at offset: Int) {
-        bytes.put(UInt32(Self.magic) | UInt32(type) << 16 | UInt32(flags.rawValue) << 24, at: offset)
-        bytes.put(UInt32(payloadBytes), at: offset + 4)
-        bytes.put(UInt32(count) | UInt32(codec) << 16, at: offset + 12)
-        bytes.put(sequence, at: offset + 16)
-        bytes.put(timestamp.nanoseconds, at: offset + 24)
+        let words = words
+        bytes.put(words.0, at: offset)
+        bytes.put(words.1, at: offset + 8)
+        bytes.put(words.2, at: offset + 16)
+        bytes.put(words.3, at: offset + 24)
+    }
+
+    /// Appends the header, without its checksum, and 16 bytes more in one piece.
+    func appendHead(to bytes: inout [UInt8], _ first: UInt32, _ second: UInt32, _ third: UInt64) {
+        let words = words
+        let rest = UInt64(first) | UInt64(second) << 32
+        let head: InlineArray<6, UInt64> = [
+            words.0.littleEndian, words.1.littleEndian, words.2.littleEndian, words.3.littleEndian, rest.littleEndian,
+            third.littleEndian,
+        ]
+        unsafe head.span.bytes.withUnsafeBytes { unsafe bytes.append(contentsOf: $0) }
     }
 
     /// Reads the header at `offset`; nil when there is none. Says nothing about the checksum.
@@ -113,11 +133,14 @@ extension FrameHeader {
         return Checksum.crc32c(bytes)
     }
 
-    /// Over the header but for the checksum itself, the payload and its padding.
-    static func checksum(_ bytes: [UInt8], at offset: Int, byteCount: Int, seed: UInt32) -> UInt32 {
+    /// Over the header but for the checksum itself, the payload and its padding. A frame of rows grows where its padding
+    /// is, so that is left out there: what was whole stays so while more is written behind it.
+    static func checksum(_ bytes: [UInt8], at offset: Int, of header: FrameHeader, seed: UInt32) -> UInt32 {
+        let grows = header.type == FrameType.readings && header.codec == RowFrame.codec
+        let end = offset + (grows ? Self.byteCount + header.payloadBytes : header.byteCount)
         let span = unsafe bytes.span.bytes
         let front = Checksum.crc32c(span.extracting(offset..<offset + 8), seed: seed)
-        return Checksum.crc32c(span.extracting(offset + 12..<offset + byteCount), seed: front)
+        return Checksum.crc32c(span.extracting(offset + 12..<end), seed: front)
     }
 
     /// Adds flags to the whole frames of `bytes` from `offset` on.
@@ -133,7 +156,7 @@ extension FrameHeader {
     static func seal(_ bytes: inout [UInt8], from start: Int = 0, seed: UInt32) {
         var offset = start
         while let header = FrameHeader(bytes, at: offset) {
-            let checksum = checksum(bytes, at: offset, byteCount: header.byteCount, seed: seed)
+            let checksum = checksum(bytes, at: offset, of: header, seed: seed)
             bytes.put(checksum, at: offset + 8)
             offset += header.byteCount
         }

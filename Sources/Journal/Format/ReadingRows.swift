@@ -24,21 +24,23 @@ enum ReadingRows {
         to bytes: inout [UInt8]
     ) {
         precondition(MemoryLayout<Reading>.stride == rowBytes, "BUG: a reading is no longer 24 bytes")
+        let payload = prefixBytes + rows.count * rowBytes + text.count
         let header = FrameHeader(
-            type: FrameType.readings, codec: codec, payloadBytes: 0, count: rows.count, sequence: sequence,
+            type: FrameType.readings, codec: codec, payloadBytes: payload, count: rows.count, sequence: sequence,
             timestamp: batch.readings[rows.lowerBound].timestamp)
-        FrameHeader.append(header, to: &bytes) { payload in
-            payload.append(little: UInt32(bitPattern: batch.device.index))
-            payload.append(little: UInt32(text.count))
-            payload.append(little: dictionary)
-            let start = payload.count
-            unsafe batch.readings.withUnsafeBytes { raw in
-                let part = rows.lowerBound * rowBytes..<rows.upperBound * rowBytes
-                unsafe payload.append(contentsOf: UnsafeRawBufferPointer(rebasing: raw[part]))
-            }
-            if text.count < batch.text.count { moveText(in: &payload, from: start, rows: rows.count, to: text) }
-            payload.append(contentsOf: batch.text[text])
+        let start = bytes.count
+        // One piece for all that is not readings: each `append` costs as much as encoding two of them.
+        header.appendHead(to: &bytes, UInt32(bitPattern: batch.device.index), UInt32(text.count), dictionary)
+        unsafe batch.readings.withUnsafeBytes { raw in
+            let part = rows.lowerBound * rowBytes..<rows.upperBound * rowBytes
+            unsafe bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: raw[part]))
         }
+        guard !batch.text.isEmpty else { return }
+        if text.count < batch.text.count {
+            moveText(in: &bytes, from: start + FrameHeader.byteCount + prefixBytes, rows: rows.count, to: text)
+        }
+        bytes.append(contentsOf: batch.text[text])
+        bytes.append(contentsOf: [UInt8](repeating: 0, count: start + header.byteCount - bytes.count))
     }
 
     private static func moveText(in bytes: inout [UInt8], from start: Int, rows: Int, to text: Range<Int>) {

@@ -48,7 +48,7 @@ struct FrameScanner {
             let at = Int(offset - windowStart)
             if let header = FrameHeader(window, at: at), try load(header.byteCount) {
                 let start = Int(offset - windowStart)
-                let checksum = FrameHeader.checksum(window, at: start, byteCount: header.byteCount, seed: seed)
+                let checksum = FrameHeader.checksum(window, at: start, of: header, seed: seed)
                 if checksum == window.number(at: start + 8, as: UInt32.self) {
                     offset += Int64(header.byteCount)
                     return ScannedFrame(header: header, bytes: window, start: start)

@@ -45,6 +45,8 @@ struct LogMemory: Sendable {
 
     /// When the first record came in that isn't written, and the first change that isn't durable.
     var firstUnwritten: MonotonicTime?
+    /// When it has waited long enough.
+    private var flushAt = MonotonicTime(nanoseconds: .max)
     var firstUncommitted: MonotonicTime?
     var unwrittenBytes = 0
     var pendingBytes = 0
@@ -85,6 +87,8 @@ extension LogMemory {
     mutating func admit(
         count: Int, bytes: Int, now: MonotonicTime, wall: Timestamp, encode: (inout [UInt8], UInt64) -> Void
     ) -> Admission {
+        // While the writer waits for a sink, what comes in would lie in RAM for as long, where a power cut takes it.
+        let room = waitsFor == nil ? bounds.pendingBytes : bounds.blockBytes
         let hasNumbers = next &+ UInt64(count) <= reservation
         if isStopped || statistics.isRAMOnly && !hasNumbers {
             statistics.dropped += UInt64(count)
@@ -105,7 +109,7 @@ extension LogMemory {
                 statistics.dropped += UInt64(count)
                 return .dropped
             }
-        } else if !hasNumbers || pendingBytes > 0 && pendingBytes + bytes > bounds.pendingBytes {
+        } else if !hasNumbers || pendingBytes > 0 && pendingBytes + bytes > room {
             isAppenderWaiting = true
             return .mustWait
         }
@@ -120,11 +124,10 @@ extension LogMemory {
         pendingBytes += added
         unwrittenBytes += added
         statistics.records += UInt64(count)
-        let writeAt = (firstUnwritten ?? now).advanced(by: bounds.flushDelay)
-        firstUnwritten = firstUnwritten ?? now
+        if firstUnwritten == nil { (firstUnwritten, flushAt) = (now, now.advanced(by: bounds.flushDelay)) }
         firstUncommitted = firstUncommitted ?? now
         let isFull = unwrittenBytes >= bounds.blockBytes && unwrittenBytes - added < bounds.blockBytes
-        return .stored(first: first, mustRing: !statistics.isRAMOnly && (isFull || nextWake > writeAt))
+        return .stored(first: first, mustRing: !statistics.isRAMOnly && (isFull || nextWake > flushAt))
     }
 
     private mutating func dropOldest(_ wall: Timestamp) -> Bool {

@@ -117,14 +117,12 @@ struct OpenRows {
         let whole = used.roundedUp(toMultipleOf: FrameHeader.alignment)
         reserve(max(0, end - used))
         unsafe bytes.withUnsafeMutableBytes { raw in
-            for place in used..<whole { unsafe raw[place] = RowFormat.filler }
-            for place in whole..<max(end, whole) { unsafe raw[place] = 0 }
+            for place in used..<max(end, whole) { unsafe raw[place] = 0 }
         }
-        used = whole
-        header.payloadBytes = whole - FrameHeader.byteCount
+        header.payloadBytes = used - FrameHeader.byteCount
         header.put(in: &bytes, at: 0)
-        bytes.put(FrameHeader.checksum(bytes, at: 0, byteCount: whole, seed: seed), at: 8)
-        defer { written = whole }
+        bytes.put(FrameHeader.checksum(bytes, at: 0, of: header, seed: seed), at: 8)
+        defer { written = used }
         return written..<max(end, whole)
     }
 

@@ -106,10 +106,9 @@ struct OpenSegment {
     /// new end is written first, then its header in one piece.
     mutating func flushRows() throws(DiskError) {
         guard let used = rows?.used, let before = rows?.written, used > before else { return }
-        let whole = used.roundedUp(toMultipleOf: FrameHeader.alignment)
-        let end = whole + pageRest(after: whole, at: offset)
-        unsyncedBytes += whole - before
-        recordBytes += whole - before
+        let end = used + pageRest(after: used, at: offset)
+        unsyncedBytes += used - before
+        recordBytes += used - before
         guard let fresh = rows?.complete(seed: info.seed, zerosTo: end), let bytes = rows?.bytes else { return }
         let span = unsafe bytes.span.bytes
         try file.write(span.extracting(fresh), at: offset + Int64(fresh.lowerBound))
@@ -124,7 +123,7 @@ struct OpenSegment {
     private mutating func endRows() throws(DiskError) {
         try flushRows()
         guard let used = rows?.used, used > 0 else { return }
-        offset += Int64(used)
+        offset += Int64(used.roundedUp(toMultipleOf: FrameHeader.alignment))
         rows?.endFrame()
     }
 

@@ -8,24 +8,30 @@ package import GatewayModel
 /// business of a checksum.
 package struct RowDecoder: Sendable {
     private var tags: [TagState]
+    private var clocks: [TagClock]
     private let factors = RowFormat.factors
     private var tag = UInt32.max
     private var time: Int64 = 0
     private var device: UInt32 = 0
+    /// Rows of a run that are not told yet.
+    private var run = 0
 
     /// - Parameter tags: the same as in the encoder.
     package init(tags: Int) {
         self.tags = [TagState](repeating: TagState(), count: max(0, min(tags, Int(Int32.max))) + 1)
+        clocks = [TagClock](repeating: TagClock(), count: self.tags.count)
     }
 
     /// Forgets everything, at a keyframe.
     package mutating func reset() {
         unsafe tags.withUnsafeMutableBufferPointer { buffer in unsafe buffer.update(repeating: TagState()) }
+        unsafe clocks.withUnsafeMutableBufferPointer { buffer in unsafe buffer.update(repeating: TagClock()) }
         tag = .max
+        run = 0
     }
 
     /// Begins a frame at the time that the encoder was given.
-    package mutating func beginFrame(at time: Timestamp) { self.time = time.nanoseconds }
+    package mutating func beginFrame(at time: Timestamp) { (self.time, run) = (time.nanoseconds, 0) }
 
     /// Where a call ended.
     package struct Stop: Equatable, Sendable {
@@ -49,19 +55,21 @@ package struct RowDecoder: Sendable {
             return Stop(offset: 0, rows: 0, device: DeviceID(Int(Int32(bitPattern: device))))
         }
         let remembered = UInt32(truncatingIfNeeded: tags.count - 1)
-        var (lastTag, lastTime, lastDevice) = (tag, time, device)
+        var (lastTag, lastTime, lastDevice, left) = (tag, time, device, run)
         let stop: (offset: Int, rows: Int)? = unsafe tags.withUnsafeMutableBufferPointer { tags in
-            unsafe factors.withUnsafeBufferPointer { factors in
-                var loop = unsafe RowReader(
-                    tags: tags.baseAddress!, remembered: remembered, factors: factors.baseAddress!,
-                    oneAnswer: oneAnswer, room: UnsafeMutableRawPointer(room), capacity: readings.count, tag: lastTag,
-                    time: lastTime, device: lastDevice)
-                let offset = unsafe loop.read(start, bytes.count, text: &text)
-                (lastTag, lastTime, lastDevice) = (loop.tag, loop.time, loop.device)
-                return offset.map { ($0, loop.rows) }
+            unsafe clocks.withUnsafeMutableBufferPointer { clocks in
+                unsafe factors.withUnsafeBufferPointer { factors in
+                    var loop = unsafe RowReader(
+                        tags: tags.baseAddress!, clocks: clocks.baseAddress!, remembered: remembered,
+                        factors: factors.baseAddress!, oneAnswer: oneAnswer, room: UnsafeMutableRawPointer(room),
+                        capacity: readings.count, tag: lastTag, time: lastTime, device: lastDevice, run: left)
+                    let offset = unsafe loop.read(start, bytes.count, text: &text)
+                    (lastTag, lastTime, lastDevice, left) = (loop.tag, loop.time, loop.device, loop.run)
+                    return offset.map { ($0, loop.rows) }
+                }
             }
         }
-        (tag, time, device) = (lastTag, lastTime, lastDevice)
+        (tag, time, device, run) = (lastTag, lastTime, lastDevice, left)
         return stop.map {
             Stop(offset: $0.offset, rows: $0.rows, device: DeviceID(Int(Int32(bitPattern: lastDevice))))
         }
@@ -72,6 +80,7 @@ package struct RowDecoder: Sendable {
 @safe
 private struct RowReader {
     let tags: UnsafeMutablePointer<TagState>
+    let clocks: UnsafeMutablePointer<TagClock>
     let remembered: UInt32
     let factors: UnsafePointer<Double>
     let oneAnswer: Bool
@@ -81,6 +90,7 @@ private struct RowReader {
     var tag: UInt32
     var time: Int64
     var device: UInt32
+    var run: Int
 
     /// A row without its text is shorter, and what is read of it too.
     private static let window = 64
@@ -89,6 +99,11 @@ private struct RowReader {
     mutating func read(_ start: UnsafeRawPointer, _ count: Int, text: inout [UInt8]) -> Int? {
         let end = unsafe start + count
         var input = unsafe start
+        if run > 0 {
+            // What was begun in the call before needs no bytes.
+            guard let reached = unsafe rows(input, upTo: input - 1, end: end, text: &text) else { return nil }
+            unsafe input = reached
+        }
         if count >= Self.window {
             // So far from the end no field has to look for it.
             guard let reached = unsafe rows(input, upTo: end - Self.window, end: end, text: &text) else { return nil }
@@ -112,29 +127,38 @@ private struct RowReader {
         _ start: UnsafeRawPointer, upTo last: UnsafeRawPointer, end: UnsafeRawPointer, text: inout [UInt8]
     ) -> UnsafeRawPointer? {
         var input = unsafe start
-        var (lastTag, lastTime) = (tag, time)
+        var (lastTag, lastTime, run) = (tag, time, run)
         var before = unsafe tags + Int(min(lastTag, remembered))
         var output = unsafe room + rows * MemoryLayout<Reading>.stride
         let full = unsafe room + capacity * MemoryLayout<Reading>.stride
-        while unsafe input <= last && output < full {
+        while unsafe output < full {
+            // Rows of a run: all is as expected.
+            while unsafe run > 0 && output < full {
+                let tag = unsafe lastTag &+ 1 &+ before.pointee.follower
+                unsafe before = tags + Int(min(tag, remembered))
+                if tag >= remembered { unsafe before.pointee = TagState() }
+                unsafe before.pointee.tell(tag, lastTime, &output)
+                lastTag = tag
+                run &-= 1
+            }
+            guard unsafe input <= last && output < full else { break }
             let control = unsafe input.load(as: UInt8.self)
+            if control & RowFormat.Run.markMask == RowFormat.Run.mark {
+                run = Int(control & RowFormat.Run.countMask) + 1
+                unsafe input += 1
+                continue
+            }
+            if unsafe control & RowFormat.Field.batch != 0 && oneAnswer && output > room { break }
+            unsafe input += 1
             var tag = unsafe lastTag &+ 1 &+ before.pointee.follower
-            if control & ~RowFormat.Mode.mask != 0 {
-                if unsafe control & RowFormat.Field.batch != 0 && oneAnswer && output > room { break }
-                unsafe input += 1
-                if control == RowFormat.filler { continue }
-                if control & RowFormat.Field.tag != 0 {
-                    tag = unsafe lastTag &+ UInt32(truncatingIfNeeded: input.takeDifference())
-                    unsafe before.pointee.follower = tag &- lastTag &- 1
-                }
-            } else {
-                unsafe input += 1
+            if control & RowFormat.Field.tag != 0 {
+                tag = unsafe lastTag &+ UInt32(truncatingIfNeeded: input.takeDifference())
+                unsafe before.pointee.follower = tag &- lastTag &- 1
             }
             let known = unsafe tags + Int(min(tag, remembered))
             if tag >= remembered { unsafe known.pointee = TagState() }
             if control & ~RowFormat.Mode.mask != 0 {
-                if control & RowFormat.Field.time != 0 { lastTime = unsafe lastTime &+ input.takeDifference() }
-                guard unsafe head(control, known, &input) else { return nil }
+                guard unsafe head(control, tag, known, &lastTime, &input) else { return nil }
             }
             let mode = control & RowFormat.Mode.mask
             var bits = unsafe known.pointee.bits
@@ -160,24 +184,27 @@ private struct RowReader {
                 unsafe known.pointee.bits = bits
             }
             if unsafe input > end { return nil }
-            let state = unsafe UInt64(known.pointee.state)
-            unsafe output.storeBytes(of: lastTime, as: Int64.self)
-            unsafe output.storeBytes(of: bits, toByteOffset: 8, as: UInt64.self)
-            unsafe output.storeBytes(of: UInt64(tag) | state &<< 32, toByteOffset: 16, as: UInt64.self)
-            unsafe output += MemoryLayout<Reading>.stride
+            unsafe known.pointee.tell(tag, lastTime, bits, &output)
             unsafe before = known
             lastTag = tag
         }
-        (tag, time) = (lastTag, lastTime)
+        (tag, time, self.run) = (lastTag, lastTime, run)
         unsafe rows = (output - room) / MemoryLayout<Reading>.stride
         return unsafe input
     }
 
-    /// Device and state. False when there is no such kind.
+    /// Time, device and state. False when there is no such kind.
     @inline(never)
     private mutating func head(
-        _ control: UInt8, _ known: UnsafeMutablePointer<TagState>, _ input: inout UnsafeRawPointer
+        _ control: UInt8, _ tag: UInt32, _ known: UnsafeMutablePointer<TagState>, _ lastTime: inout Int64,
+        _ input: inout UnsafeRawPointer
     ) -> Bool {
+        let startsAnswer = control & RowFormat.Field.batch != 0 && tag < remembered
+        var stamp = lastTime
+        if unsafe startsAnswer && known.pointee.isSteady != 0 { stamp = unsafe clocks[Int(tag)].next }
+        if control & RowFormat.Field.time != 0 { unsafe stamp &+= input.takeDifference() }
+        if startsAnswer { unsafe known.pointee.isSteady = clocks[Int(tag)].tick(stamp, before: lastTime) ? 1 : 0 }
+        lastTime = stamp
         if control & RowFormat.Field.device != 0 {
             unsafe known.pointee.device = UInt32(truncatingIfNeeded: input.takeCount())
         }

@@ -8,6 +8,7 @@ package import GatewayModel
 /// was reset there, and has been given everything since.
 package struct RowEncoder: Sendable {
     private var tags: [TagState]
+    private var clocks: [TagClock]
     private let factors = RowFormat.factors
     private let widths = RowFormat.widths
     private var tag = UInt32.max
@@ -17,11 +18,13 @@ package struct RowEncoder: Sendable {
     package init(tags: Int) {
         // One more for all the tags that aren't remembered.
         self.tags = [TagState](repeating: TagState(), count: max(0, min(tags, Int(Int32.max))) + 1)
+        clocks = [TagClock](repeating: TagClock(), count: self.tags.count)
     }
 
     /// Forgets everything, for a keyframe.
     package mutating func reset() {
         unsafe tags.withUnsafeMutableBufferPointer { buffer in unsafe buffer.update(repeating: TagState()) }
+        unsafe clocks.withUnsafeMutableBufferPointer { buffer in unsafe buffer.update(repeating: TagClock()) }
         tag = .max
     }
 
@@ -64,15 +67,17 @@ package struct RowEncoder: Sendable {
         let remembered = UInt32(truncatingIfNeeded: tags.count - 1)
         var (lastTag, lastTime) = (tag, time)
         let end = unsafe tags.withUnsafeMutableBufferPointer { tags in
-            unsafe factors.withUnsafeBufferPointer { factors in
-                unsafe widths.withUnsafeBufferPointer { widths in
-                    var loop = unsafe RowWriter(
-                        tags: tags.baseAddress!, remembered: remembered, factors: factors.baseAddress!,
-                        widths: widths.baseAddress!, text: text, device: UInt32(bitPattern: device.index),
-                        tag: lastTag, time: lastTime)
-                    let end = unsafe loop.write(first, rows.count, continues: continues, to: start)
-                    (lastTag, lastTime) = (loop.tag, loop.time)
-                    return unsafe end
+            unsafe clocks.withUnsafeMutableBufferPointer { clocks in
+                unsafe factors.withUnsafeBufferPointer { factors in
+                    unsafe widths.withUnsafeBufferPointer { widths in
+                        var loop = unsafe RowWriter(
+                            tags: tags.baseAddress!, clocks: clocks.baseAddress!, remembered: remembered,
+                            factors: factors.baseAddress!, widths: widths.baseAddress!, text: text,
+                            device: UInt32(bitPattern: device.index), tag: lastTag, time: lastTime)
+                        let end = unsafe loop.write(first, rows.count, continues: continues, to: start)
+                        (lastTag, lastTime) = (loop.tag, loop.time)
+                        return unsafe end
+                    }
                 }
             }
         }
@@ -86,6 +91,7 @@ package struct RowEncoder: Sendable {
 @safe
 private struct RowWriter {
     let tags: UnsafeMutablePointer<TagState>
+    let clocks: UnsafeMutablePointer<TagClock>
     let remembered: UInt32
     let factors: UnsafePointer<Double>
     let widths: UnsafePointer<UInt16>
@@ -104,6 +110,7 @@ private struct RowWriter {
         var lastTag = tag
         var lastTime = time
         var isFirst = !continues
+        var runEnd = unsafe UnsafeMutableRawPointer?.none
         while unsafe row < end {
             // A reading as it lies in memory: time, bits, then tag, quality, kind and a byte of padding.
             let stamp = unsafe row.load(as: Int64.self)
@@ -131,7 +138,19 @@ private struct RowWriter {
                     unsafe (output, control) = slow(bits, state, known, control, to: output)
                 }
             }
-            unsafe head.storeBytes(of: control, as: UInt8.self)
+            if control == 0 {
+                // Nothing is new: it makes the run before it longer, or begins one.
+                let last = unsafe runEnd == head ? (head - 1).load(as: UInt8.self) : RowFormat.Run.last
+                if last != RowFormat.Run.last {
+                    unsafe (head - 1).storeBytes(of: last &+ 1 | RowFormat.Run.mark, as: UInt8.self)
+                    unsafe output = head
+                } else {
+                    unsafe head.storeBytes(of: 0, as: UInt8.self)
+                    unsafe runEnd = output
+                }
+            } else {
+                unsafe head.storeBytes(of: control, as: UInt8.self)
+            }
             unsafe before = known
             lastTag = tag
             lastTime = stamp
@@ -200,9 +219,15 @@ private struct RowWriter {
         }
         // All tags that aren't remembered share one place, which remembers nothing.
         if tag >= remembered { unsafe known.pointee = TagState() }
-        if stamp != lastTime {
+        var expected = lastTime
+        if isFirst, tag < remembered {
+            let clock = unsafe clocks + Int(tag)
+            if unsafe known.pointee.isSteady != 0 { expected = unsafe clock.pointee.next }
+            unsafe known.pointee.isSteady = clock.pointee.tick(stamp, before: lastTime) ? 1 : 0
+        }
+        if stamp != expected {
             control |= RowFormat.Field.time
-            unsafe output.put(difference: stamp &- lastTime)
+            unsafe output.put(difference: stamp &- expected)
         }
         if isFirst {
             control |= RowFormat.Field.batch

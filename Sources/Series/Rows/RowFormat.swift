@@ -21,19 +21,24 @@ package enum RowFormat {
     enum Field {
         /// The difference to the tag before. Otherwise it is the tag that followed that one the last time.
         static let tag: UInt8 = 0x08
-        /// The difference to the time before.
+        /// The difference to the time that was expected: the one before, or for the first row of an answer what its
+        /// tag's clock says (`TagClock`).
         static let time: UInt8 = 0x10
         /// Kind, and the quality unless it is still the tag's last.
         static let state: UInt8 = 0x20
         /// No field: the row is the first of an answer.
         static let batch: UInt8 = 0x40
-        /// The answer's device. Otherwise it is the device of the last answer that began with this tag.
+        /// With `batch` only: the answer's device. Otherwise it is that of the last answer that began with this tag.
         static let device: UInt8 = 0x80
     }
 
-    /// A control byte that stands for nothing, so that rows may be written in pieces of any alignment: a device without
-    /// an answer that begins.
-    package static let filler: UInt8 = 0x80
+    /// A device without an answer that begins: so many rows and one more of which each is as expected in everything.
+    enum Run {
+        static let mark: UInt8 = 0x80
+        static let markMask: UInt8 = 0xC0
+        static let countMask: UInt8 = 0x3F
+        static let last: UInt8 = 0xBF
+    }
 
     /// In the byte that tells the kind: the quality is the tag's last one, and does not follow.
     static let sameQuality: UInt8 = 0x08
@@ -99,11 +104,45 @@ struct TagState: BitwiseCopyable, Sendable {
     var device: UInt32 = 0
     /// A code: 0…19 decimal, 20 binary32, 21 the bits themselves.
     var mapping: UInt8 = 0
-    /// The encoder's own: values in a row that fitted no mapping.
+    /// 1 while the tag's clock is nearer to the times of the answers that it begins than the answers before are.
+    var isSteady: UInt8 = 0
+    /// The encoder's own: values that fitted no mapping.
     var misfits: UInt8 = 0
 
     static let stateMask: UInt32 = 0xFF_FFFF
     static let text: UInt32 = 0x8000_0000
+
+    /// Writes a reading as it lies in memory.
+    @inline(__always)
+    func tell(_ tag: UInt32, _ time: Int64, _ bits: UInt64, _ output: inout UnsafeMutableRawPointer) {
+        unsafe output.storeBytes(of: time, as: Int64.self)
+        unsafe output.storeBytes(of: bits, toByteOffset: 8, as: UInt64.self)
+        unsafe output.storeBytes(of: UInt64(tag) | UInt64(state) &<< 32, toByteOffset: 16, as: UInt64.self)
+        unsafe output += MemoryLayout<Reading>.stride
+    }
+
+    /// One whose value is the last one.
+    @inline(__always)
+    func tell(_ tag: UInt32, _ time: Int64, _ output: inout UnsafeMutableRawPointer) {
+        unsafe tell(tag, time, bits, &output)
+    }
+}
+
+/// When the answers came that began with one tag: devices are read at a steady pace.
+struct TagClock: BitwiseCopyable, Sendable {
+    var time: Int64 = 0
+    var step: Int64 = 0
+
+    var next: Int64 { time &+ step }
+
+    /// The next answer came at `stamp`, and something else at `before`.
+    /// - Returns: whether this clock was nearer than that.
+    mutating func tick(_ stamp: Int64, before: Int64) -> Bool {
+        let step = stamp &- time
+        let (error, distance) = (step &- self.step, stamp &- before)
+        (time, self.step) = (stamp, step)
+        return (error ^ (error &>> 63)) < (distance ^ (distance &>> 63))
+    }
 }
 
 extension UnsafeMutableRawPointer {
