@@ -123,14 +123,17 @@ let package = Package(
             name: "ModbusBench",
             dependencies: [
                 "GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "CFloor", "TestSupport",
-                "FieldAdversary", "BenchReport", logging,
+                "FieldAdversary", "BenchReport", "CAllocations", logging,
             ],
             path: "Benchmarks/Sources/ModbusBench", swiftSettings: strict),
+        .target(name: "CAllocations", path: "Benchmarks/Sources/CAllocations"),
         .target(name: "BenchReport", path: "Benchmarks/Sources/BenchReport", swiftSettings: strict),
         .target(name: "CHistoryFloor", path: "Benchmarks/Sources/CHistoryFloor"),
         .executableTarget(
             name: "HistoryBench",
-            dependencies: ["GatewayModel", "Series", "History", "TestSupport", "BenchReport", "CHistoryFloor"],
+            dependencies: [
+                "GatewayModel", "Series", "History", "TestSupport", "BenchReport", "CHistoryFloor", "CAllocations",
+            ],
             path: "Benchmarks/Sources/HistoryBench", swiftSettings: strict),
         .target(name: "CJournalFloor", path: "Benchmarks/Sources/CJournalFloor"),
         .executableTarget(

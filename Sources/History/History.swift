@@ -124,7 +124,9 @@ package final class History: Sendable {
         query.look(in: store, limit: limit, order: order)
         let found = query.readings(in: store)
         let wanted = order == .oldestFirst ? Array(found.prefix(limit)) : found.suffix(limit).reversed()
-        return HistoryReadings(readings: found.count <= limit && order == .oldestFirst ? found : wanted, text: query.text, edge: query.edge)
+        return HistoryReadings(
+            readings: found.count <= limit && order == .oldestFirst ? found : wanted, text: query.text, edge: query.edge
+        )
     }
 
     /// The same of several tags, each from its own moment.
@@ -166,10 +168,19 @@ package final class History: Sendable {
 
     /// What the history holds and takes.
     package var statistics: HistoryStatistics {
-        store.withLock { store in
-            let heads = (0..<store.tagCount).reduce(0) { $0 + Int(store.record($1).slots) }
-            return HistoryStatistics(
-                readings: heads + store.arena.readings, readingsInBlocks: store.arena.readings,
+        var (start, end, inHeads) = (0, 0, 0)
+        repeat {
+            let (first, held) = (start, inHeads)
+            (end, inHeads) = store.withLock { store in
+                let last = min(first + Self.tagsPerLook, store.tagCount)
+                return (store.tagCount, (first..<max(first, last)).reduce(held) { $0 + Int(store.record($1).slots) })
+            }
+            start += Self.tagsPerLook
+        } while start < end
+        let inAll = inHeads
+        return store.withLock { store in
+            HistoryStatistics(
+                readings: inAll + store.arena.readings, readingsInBlocks: store.arena.readings,
                 blockBytes: Int(store.arena.head - store.arena.tail), memoryBytes: store.share.totalBytes)
         }
     }

@@ -65,7 +65,8 @@ extension History {
     func reading(_ tag: TagID, before moment: Timestamp) -> Reading? {
         guard moment.nanoseconds > .min else { return nil }
         let before = Timestamp(nanoseconds: moment.nanoseconds - 1)
-        return readings(tag, from: Timestamp(nanoseconds: .min), to: before, limit: 1, order: .newestFirst).readings.first
+        return readings(tag, from: Timestamp(nanoseconds: .min), to: before, limit: 1, order: .newestFirst).readings
+            .first
     }
 
     /// Stretches of the interval in which the tag had no usable value, in order of time; of more than `limit` the newest.

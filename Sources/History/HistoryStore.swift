@@ -11,15 +11,15 @@ internal import Synchronization
 @safe struct HistoryStore: ~Copyable {
     let share: MemoryShare
     private(set) var tags: TagTable
-    private let records: UnsafeMutablePointer<TagRecord>
-    private let more: UnsafeMutablePointer<TagMore>
-    private let heads: UnsafeMutableRawPointer
-    private var texts: [TextPast] = []
-    private(set) var arena: BlockArena
-    private var encoder = BlockEncoder(capacity: MemoryShare.slots.upperBound)
-    private let columns = BlockColumns(capacity: MemoryShare.slots.upperBound)
+    let records: UnsafeMutablePointer<TagRecord>
+    let more: UnsafeMutablePointer<TagMore>
+    let heads: UnsafeMutableRawPointer
+    var texts: [TextPast] = []
+    var arena: BlockArena
+    var encoder = BlockEncoder(capacity: MemoryShare.slots.upperBound)
+    let columns = BlockColumns(capacity: MemoryShare.slots.upperBound)
     private var shared = SharedTimes()
-    private(set) var revision = UInt64(0)
+    var revision = UInt64(0)
 
     init(tags: TagTable, memoryBytes: Int) {
         self.tags = tags
@@ -57,81 +57,6 @@ internal import Synchronization
         texts.append(TextPast(capacity: share.texts))
     }
 
-    /// Takes over what `old` knows of tags that are the same as before.
-    init(tags: TagTable, memoryBytes: Int, keeping old: borrowing HistoryStore) {
-        precondition(tags.tags.count >= old.tagCount, "BUG: a reload took ids away")
-        self.init(tags: tags, memoryBytes: memoryBytes)
-        revision = old.revision
-        var stays = [Bool](repeating: false, count: tags.tags.count)
-        for index in 0..<old.tagCount {
-            let (before, now) = (old.tags.tags[index], tags.tags[index])
-            stays[index] = before.isLive && now.isLive && before.kind == now.kind && before.unit == now.unit
-            if stays[index] { takeOver(index, from: old) }
-        }
-        takeOverBlocks(of: old, stays)
-        for index in 0..<old.tagCount where stays[index] { takeOverHead(index, from: old) }
-    }
-
-    private mutating func takeOver(_ tag: Int, from old: borrowing HistoryStore) {
-        let (record, known) = (old.record(tag), old.more(tag))
-        if var text = old.text(tag) {
-            text.resize(to: share.texts)
-            unsafe texts[Int(more[tag].textIndex)] = text
-        }
-        unsafe records[tag].newestTime = record.newestTime
-        unsafe records[tag].newestBits = record.newestBits
-        unsafe records[tag].newestState = record.newestState
-        unsafe records[tag].revision = record.revision
-        unsafe records[tag].hint = record.hint
-        unsafe more[tag].usableTime = known.usableTime
-        unsafe more[tag].usableBits = known.usableBits
-        unsafe more[tag].usableState = known.usableState
-        unsafe more[tag].latest = known.latest
-    }
-
-    /// Oldest first, so that what doesn't fit any more is the oldest.
-    private mutating func takeOverBlocks(of old: borrowing HistoryStore, _ stays: [Bool]) {
-        var moved: [UInt64: UInt64] = [:]
-        var entry = old.arena.next(from: old.arena.tail)
-        while let found = entry {
-            entry = old.arena.next(from: found.offset + UInt64(found.byteCount))
-            let (tag, known) = (Int(found.tag), old.more(Int(found.tag)))
-            guard stays[tag], found.offset >= known.since, old.arena.isReadable(found) else { continue }
-            let offset: UInt64
-            if found.times == 0 {
-                offset = unsafe keep(found.block, tag: tag, count: found.count, sequence: found.sequence, times: 0)
-            } else if let owner = moved[found.times], arena.holds(owner) {
-                offset = unsafe keep(found.block, tag: tag, count: found.count, sequence: found.sequence, times: owner)
-            } else {
-                // Whose times these were is gone: the block gets its own.
-                let times = unsafe old.arena.entry(at: found.times).block
-                guard unsafe BlockDecoder.decode(found.block, times: times, into: columns) != nil else { continue }
-                let block = unsafe encoder.encode(columns, count: found.count)
-                offset = unsafe keep(block, tag: tag, count: found.count, sequence: found.sequence, times: 0)
-            }
-            moved[found.offset] = offset
-            if known.disorder == found.offset { unsafe more[tag].disorder = offset }
-        }
-    }
-
-    private mutating func takeOverHead(_ tag: Int, from old: borrowing HistoryStore) {
-        let record = old.record(tag)
-        guard record.slots > 0 else { return }
-        if share.headBytes == old.share.headBytes {
-            let start = unsafe heads + tag * share.headBytes
-            unsafe start.copyMemory(from: old.heads + tag * share.headBytes, byteCount: share.headBytes)
-            unsafe records[tag].slots = record.slots
-            unsafe records[tag].limit = record.limit
-            unsafe records[tag].runs = record.runs
-            unsafe records[tag].due = record.due
-            unsafe records[tag].runState = record.runState
-            unsafe records[tag].headSequence = record.headSequence
-        } else {
-            let count = old.copyHead(tag, into: columns)
-            seal(columns, count: count, tag: tag, sequence: record.headSequence)
-        }
-    }
-
     var tagCount: Int { tags.tags.count }
     func isKnown(_ tag: TagID) -> Bool { tag.index >= 0 && Int(tag.index) < tagCount }
 
@@ -166,7 +91,8 @@ internal import Synchronization
             guard unsafe record.pointee.isTaken else { continue }
             let time = unsafe place.load(as: Int64.self)
             var bits = unsafe place.load(fromByteOffset: ReadingLayout.bits, as: UInt64.self)
-            var state = unsafe place.load(fromByteOffset: ReadingLayout.state, as: UInt32.self) & ReadingLayout.stateMask
+            var state =
+                unsafe place.load(fromByteOffset: ReadingLayout.state, as: UInt32.self) & ReadingLayout.stateMask
             if unsafe state >> 16 == ReadingLayout.text || record.pointee.limit == 0 {
                 if unsafe more[tag].textIndex >= 0 {
                     unsafe appendText(place, tag, text, sequence &+ UInt64(row), now)
@@ -227,7 +153,9 @@ internal import Synchronization
     }
 
     @inline(never)
-    private mutating func appendText(_ place: UnsafeRawPointer, _ tag: Int, _ text: [UInt8], _ sequence: UInt64, _ now: Int64) {
+    private mutating func appendText(
+        _ place: UnsafeRawPointer, _ tag: Int, _ text: [UInt8], _ sequence: UInt64, _ now: Int64
+    ) {
         let reading = unsafe place.load(as: Reading.self)
         let words = Array(ReadingBatch(device: DeviceID(0), text: text).textBytes(of: reading))
         let isNewest = unsafe texts[Int(more[tag].textIndex)].append(reading, text: words, sequence: sequence, now: now)
@@ -283,7 +211,7 @@ internal import Synchronization
         unsafe more[tag].sealed = 0
     }
 
-    private mutating func seal(_ columns: BlockColumns, count: Int, tag: Int, sequence: UInt64) {
+    mutating func seal(_ columns: BlockColumns, count: Int, tag: Int, sequence: UInt64) {
         encoder.hint = unsafe records[tag].hint
         let common = unsafe shared.find(columns.times, count: count, head: arena.head, reach: arena.capacity / 4)
         let block = unsafe encoder.encode(columns, count: count, sharing: common?.times)
@@ -300,7 +228,7 @@ internal import Synchronization
         unsafe more[tag].latest = latest
     }
 
-    private mutating func keep(
+    mutating func keep(
         _ block: UnsafeRawBufferPointer, tag: Int, count: Int, sequence: UInt64, times: UInt64
     ) -> UInt64 {
         let more = unsafe more

@@ -77,7 +77,8 @@ struct SharedTimes {
     /// Allocates only while it fills up.
     mutating func remember(_ times: BlockTimes, _ raw: UnsafePointer<Int64>, count: Int, at offset: UInt64) {
         if entries.count < Self.kept {
-            entries.append(Entry(offset: offset, times: times, raw: unsafe Array(UnsafeBufferPointer(start: raw, count: count))))
+            entries.append(
+                Entry(offset: offset, times: times, raw: unsafe Array(UnsafeBufferPointer(start: raw, count: count))))
             return
         }
         entries[oldest].offset = offset
@@ -101,7 +102,8 @@ enum ReadingLayout {
     static func check() {
         precondition(
             MemoryLayout<Reading>.stride == bytes && MemoryLayout<Reading>.offset(of: \.bits) == bits
-                && MemoryLayout<Reading>.offset(of: \.tag) == tag && MemoryLayout<Reading>.offset(of: \.quality) == state
+                && MemoryLayout<Reading>.offset(of: \.tag) == tag
+                && MemoryLayout<Reading>.offset(of: \.quality) == state
                 && MemoryLayout<Reading>.offset(of: \.kind) == state + 2
                 && ValueKind.text.rawValue == UInt8(text),
             "BUG: a reading lies otherwise in memory")

@@ -56,7 +56,9 @@ struct TagQuery: ~Copyable {
             let all = past.all(&text)
             takeHead(all)
             edge = all.first.map { first in
-                HistoryEdge(sequence: past.oldestSequence.flatMap(Self.number), timestamp: all.map(\.timestamp).min() ?? first.timestamp)
+                HistoryEdge(
+                    sequence: past.oldestSequence.flatMap(Self.number),
+                    timestamp: all.map(\.timestamp).min() ?? first.timestamp)
             }
             return 0
         }
@@ -88,7 +90,7 @@ struct TagQuery: ~Copyable {
         var offset = more.oldestBlock
         while offset != 0, store.arena.holds(offset) {
             let entry = store.arena.entry(at: offset)
-            if store.arena.isReadable(entry), let header = unsafe BlockHeader(entry.block) {
+            if store.arena.isReadable(entry), let header = unsafe BlockHeader(timesOf: entry.block) {
                 return HistoryEdge(sequence: number(entry.sequence), timestamp: header.earliest)
             }
             offset = entry.next
@@ -107,12 +109,13 @@ struct TagQuery: ~Copyable {
             if looked == Self.blocksPerLook { return offset }
             looked += 1
             let entry = store.arena.entry(at: offset)
-            guard store.arena.isReadable(entry), let header = unsafe BlockHeader(entry.block) else { return 0 }
+            guard store.arena.isReadable(entry), let header = unsafe BlockHeader(timesOf: entry.block) else { return 0 }
             let (earliest, latest) = (header.earliest.nanoseconds, header.latest.nanoseconds)
             if latest >= from && earliest <= to {
                 blocks.append(
                     BlockReference(
-                        offset: offset, sequence: entry.sequence, count: entry.count, earliest: earliest, latest: latest))
+                        offset: offset, sequence: entry.sequence, count: entry.count, earliest: earliest, latest: latest
+                    ))
                 if earliest >= from && latest <= to { certain += entry.count }
             } else if isOrdered && latest < from {
                 return 0
@@ -154,7 +157,8 @@ struct TagQuery: ~Copyable {
                 while next < blocks.count, bytes.count < Self.bytesPerLook {
                     let index = next
                     next += 1
-                    let entry = store.arena.holds(blocks[index].offset) ? store.arena.entry(at: blocks[index].offset) : nil
+                    let entry =
+                        store.arena.holds(blocks[index].offset) ? store.arena.entry(at: blocks[index].offset) : nil
                     guard let entry, store.arena.isReadable(entry) else {
                         isLost = true
                         continue
@@ -234,7 +238,8 @@ struct TagQuery: ~Copyable {
             if let range = query.inside(header) {
                 query.take(range, into: &found)
             } else {
-                for index in 0..<header.count where unsafe query.columns.times[index] >= query.from && query.columns.times[index] <= query.to {
+                for index in 0..<header.count
+                where unsafe query.columns.times[index] >= query.from && query.columns.times[index] <= query.to {
                     query.take(index..<index + 1, into: &found)
                 }
             }

@@ -15,7 +15,10 @@ import Testing
 
     private func gaps(_ history: History, _ from: Int, _ to: Int, hold: Int? = nil) -> [[Int]] {
         history.gaps(TagID(0), from: second(from), to: second(to), hold: hold.map { .seconds($0) }).map {
-            [Int($0.from.nanoseconds / 1_000_000_000), Int($0.to.nanoseconds / 1_000_000_000), $0.quality == nil ? 0 : 1]
+            [
+                Int($0.from.nanoseconds / 1_000_000_000), Int($0.to.nanoseconds / 1_000_000_000),
+                $0.quality == nil ? 0 : 1,
+            ]
         }
     }
 
@@ -23,12 +26,16 @@ import Testing
         let history = history([(10, 1), (20, nil), (25, nil), (40, 2), (50, 3), (90, 4), (95, nil)])
         #expect(gaps(history, 0, 100) == [[20, 40, 1], [95, 100, 1]])
         #expect(gaps(history, 0, 100, hold: 15) == [[20, 40, 1], [65, 90, 0], [95, 100, 1]])
-        #expect(gaps(history, 0, 100, hold: 5) == [[15, 20, 0], [20, 40, 1], [45, 50, 0], [55, 90, 0], [95, 100, 1]])
+        #expect(
+            gaps(history, 0, 100, hold: 5) == [[15, 20, 0], [20, 40, 1], [45, 50, 0], [55, 90, 0], [95, 100, 1]])
         #expect(gaps(history, 30, 70, hold: 15) == [[30, 40, 1], [65, 70, 0]])
         #expect(gaps(history, 60, 80, hold: 5) == [[60, 80, 0]])
         #expect(gaps(history, 41, 49) == [])
         #expect(gaps(history, 50, 50) == [])
-        #expect(history.gaps(TagID(0), from: second(0), to: second(100), hold: .seconds(5), limit: 1).map(\.from) == [second(95)])
+        #expect(
+            history.gaps(TagID(0), from: second(0), to: second(100), hold: .seconds(5), limit: 1).map(\.from) == [
+                second(95)
+            ])
     }
 
     @Test func `What RAM knows nothing of is no gap`() {
@@ -51,7 +58,8 @@ import Testing
     @Test func `An integral goes on through buckets without readings, and ends now`() {
         let history = history([(5, 10)])
         let buckets = history.downsample(
-            [TagID(0)], from: second(10), to: second(100), step: .seconds(20), aggregates: .integral, now: second(50))[0]
+            [TagID(0)], from: second(10), to: second(100), step: .seconds(20), aggregates: .integral, now: second(50))[
+                0]
         #expect(buckets.map(\.start) == [10, 20, 40].map(second))
         #expect(buckets.map(\.integral) == [100, 200, 100])
         #expect(buckets.map(\.coverage) == [1, 1, 0.5])

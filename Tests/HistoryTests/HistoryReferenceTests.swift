@@ -41,7 +41,9 @@ import Testing
             if tag == 3 && Int.random(in: 0..<4, using: &random) > 0 { return nil }
             let late = Int.random(in: 0..<100, using: &random) < disorder
             let time = Timestamp(nanoseconds: scan - (late ? Int64.random(in: 0..<5_000_000_000, using: &random) : 0))
-            if round / 50 % 4 == 1 && tag == 1 { return Reading(unreadable: TagID(tag), timestamp: time, quality: .badTimeout) }
+            if round / 50 % 4 == 1 && tag == 1 {
+                return Reading(unreadable: TagID(tag), timestamp: time, quality: .badTimeout)
+            }
             let draw = random.next()
             switch tag % 4 {
             case 0:
@@ -81,10 +83,12 @@ import Testing
             #expect(history.last(id)?.timestamp == reference.newest[tag]?.timestamp)
             #expect(history.lastUsable(id)?.timestamp == reference.usable[tag]?.timestamp)
             let past = reference.past(tag, newest: history.count(id))
-            let ends = (0..<2).map { _ in Timestamp(nanoseconds: Int64.random(in: -span / 4...span, using: &random)) }.sorted()
+            let ends = (0..<2).map { _ in Timestamp(nanoseconds: Int64.random(in: -span / 4...span, using: &random)) }
+                .sorted()
             let inside = past.filter { $0.timestamp >= ends[0] && $0.timestamp <= ends[1] }
             let limit = [Int.max, 1, 7, 300].randomElement(using: &random) ?? 1
-            #expect(history.readings(id, from: ends[0], to: ends[1], limit: limit).readings == Array(inside.prefix(limit)))
+            #expect(
+                history.readings(id, from: ends[0], to: ends[1], limit: limit).readings == Array(inside.prefix(limit)))
             let newest = history.readings(id, from: ends[0], to: ends[1], limit: limit, order: .newestFirst)
             #expect(newest.readings == inside.suffix(limit).reversed())
             let before = past.last { $0.timestamp < ends[0] }
@@ -101,7 +105,8 @@ import Testing
         let hold = [Duration.seconds(2), .seconds(30), nil].randomElement(using: &random)!
         let filter = QualityFilter.allCases.randomElement(using: &random)!
         let all = history.downsample(
-            [tag], from: ends[0], to: ends[1], step: step, aggregates: [.chart, .integral], filter: filter, hold: hold)[0]
+            [tag], from: ends[0], to: ends[1], step: step, aggregates: [.chart, .integral], filter: filter, hold: hold)[
+                0]
         let expected = BucketReference(
             inside, before: before, from: ends[0], to: ends[1], step: step, filter: filter, hold: hold)
         #expect(all.map(\.start) == expected.buckets.map(\.start))
@@ -109,11 +114,15 @@ import Testing
         // Blocks that aren't decoded give the same figures.
         let few = history.downsample(
             [tag], from: ends[0], to: ends[1], step: step, aggregates: [.minimum, .maximum, .count], filter: filter)[0]
-        let counted = all.filter { bucket in inside.contains { bucket.start <= $0.timestamp && $0.timestamp < bucket.end } }
+        let counted = all.filter { bucket in
+            inside.contains { bucket.start <= $0.timestamp && $0.timestamp < bucket.end }
+        }
         #expect(few.map(\.start) == counted.map(\.start))
         #expect(few.map(\.count) == counted.map(\.count))
         #expect(few.map(\.worst) == counted.map(\.worst))
-        for (one, other) in zip(few, counted) where one.count > 0 { #expect((one.min, one.max) == (other.min, other.max)) }
+        for (one, other) in zip(few, counted) where one.count > 0 {
+            #expect((one.min, one.max) == (other.min, other.max))
+        }
     }
 }
 

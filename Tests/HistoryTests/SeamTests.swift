@@ -70,11 +70,15 @@ import Testing
     }
 
     @Test func `A history that is rebuilt from the log is the one that was, and rare tags keep what is far back`() {
-        let (lived, rebuilt) = (History(tags: table(6), memoryBytes: 60_000), History(tags: table(6), memoryBytes: 60_000))
+        let (lived, rebuilt) = (
+            History(tags: table(6), memoryBytes: 60_000), History(tags: table(6), memoryBytes: 60_000)
+        )
         var log: [(first: SequenceNumber, batch: ReadingBatch)] = []
         for time in 0..<90_000 {
             var batch = ReadingBatch(device: DeviceID(0))
-            for tag in 0..<5 { batch.append(.real(Double(time * 31 % 1009) / 10), tag: TagID(tag), timestamp: second(time)) }
+            for tag in 0..<5 {
+                batch.append(.real(Double(time * 31 % 1009) / 10), tag: TagID(tag), timestamp: second(time))
+            }
             if time == 40 { batch.append(.integer(7), tag: TagID(5), timestamp: second(time)) }
             let first = SequenceNumber(UInt64(1 + time * 6))
             lived.append(batch, first: first)
@@ -88,7 +92,8 @@ import Testing
         rebuilt.load(Array(log[far...]))
         #expect(lived.statistics.readings > 10_000)
         for tag in 0..<6 {
-            let (one, other) = [lived, rebuilt].map { $0.readings(TagID(tag), from: second(0), to: second(99_999)) }.pair
+            let (one, other) = [lived, rebuilt].map { $0.readings(TagID(tag), from: second(0), to: second(99_999)) }
+                .pair
             // Heads were emptied at other moments, so at the edge there may be a head more or less.
             let common = min(one.readings.count, other.readings.count)
             #expect(abs(one.readings.count - other.readings.count) <= 112)
@@ -124,7 +129,10 @@ import Testing
             for tag in 0..<20 {
                 let found = history.readings(TagID(tag), from: second(0), to: second(99_999)).readings
                 #expect(found.map(\.timestamp) == times.suffix(found.count))
-                #expect(found.allSatisfy { Double(bitPattern: $0.bits) == Double(Int($0.timestamp.nanoseconds / 1_000_000_000) / 50 + tag) })
+                #expect(
+                    found.allSatisfy {
+                        Double(bitPattern: $0.bits) == Double(Int($0.timestamp.nanoseconds / 1_000_000_000) / 50 + tag)
+                    })
             }
         }
         let statistics = history.statistics
@@ -135,7 +143,9 @@ import Testing
         #expect(found.map(\.timestamp) == times.suffix(found.count))
     }
 
-    @Test func `Whoever reads while the pipeline appends and room is made sees a piece of the past without a hole`() async {
+    @Test func `Whoever reads while the pipeline appends and room is made sees a piece of the past without a hole`()
+        async
+    {
         let history = History(tags: table(3), memoryBytes: 0)
         let end = Flag()
         await withTaskGroup(of: Bool.self) { group in

@@ -42,7 +42,9 @@ import TestSupport
         }
     }
 
-    @Test(arguments: [(0, true), (1, true), (2, true), (3, true), (4, true), (5, true), (7, true), (9, true), (10, true), (12, false)])
+    @Test(arguments: [
+        (0, true), (1, true), (2, true), (3, true), (4, true), (5, true), (7, true), (9, true), (10, true), (12, false),
+    ])
     func `Ordinary values are summed up in the head, those with NaN aren't`(sort: Int, expected: Bool) throws {
         var random = RandomReadings(seed: 7)
         var codec = Codec()
@@ -82,7 +84,8 @@ import TestSupport
 
     /// Bytes for each reading at most, of blocks of 1,024: the reason why there are blocks.
     @Test(arguments: [
-        (sort: 0, times: 0, most: 0.25), (1, 0, 0.72), (2, 0, 0.35), (5, 0, 0.05), (7, 0, 0.35), (9, 0, 0.03), (9, 2, 0.45),
+        (sort: 0, times: 0, most: 0.25), (1, 0, 0.72), (2, 0, 0.35), (5, 0, 0.05), (7, 0, 0.35), (9, 0, 0.03),
+        (9, 2, 0.45),
         (9, 3, 2.4),
     ])
     func `Blocks are small`(sort: Int, times: Int, most: Double) {
@@ -104,7 +107,9 @@ import TestSupport
             for bit in 0..<bytes.count * 8 {
                 var broken = bytes
                 broken[bit / 8] ^= 1 << UInt8(bit % 8)
-                if let decoded = codec.decode(broken) { #expect((1...BlockFormat.mostReadings).contains(decoded.count)) }
+                if let decoded = codec.decode(broken) {
+                    #expect((1...BlockFormat.mostReadings).contains(decoded.count))
+                }
             }
         }
     }
@@ -113,8 +118,11 @@ import TestSupport
         var random = Seeded(seed: 3)
         let codec = Codec()
         for round in 0..<20000 {
-            var bytes = (0..<Int.random(in: 0...120, using: &random)).map { _ in UInt8(truncatingIfNeeded: random.next()) }
-            for (index, byte) in [0xB1, UInt8(round & 0x7F), UInt8(round % 200), 0].enumerated() where index < bytes.count {
+            var bytes = (0..<Int.random(in: 0...120, using: &random)).map { _ in
+                UInt8(truncatingIfNeeded: random.next())
+            }
+            for (index, byte) in [0xB1, UInt8(round & 0x7F), UInt8(round % 200), 0].enumerated()
+            where index < bytes.count {
                 bytes[index] = byte
             }
             _ = codec.decode(bytes)

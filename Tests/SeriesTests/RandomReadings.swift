@@ -11,7 +11,8 @@ struct RandomReadings {
     static let timeSorts = 9
     static let valueSorts = 16
 
-    mutating func block(count: Int, times timeSort: Int, values valueSort: Int) -> (readings: [Reading], text: [UInt8]) {
+    mutating func block(count: Int, times timeSort: Int, values valueSort: Int) -> (readings: [Reading], text: [UInt8])
+    {
         var text: [UInt8] = []
         let times = times(count, sort: timeSort)
         let values = values(count, sort: valueSort, text: &text)
@@ -26,7 +27,8 @@ struct RandomReadings {
 
     private mutating func times(_ count: Int, sort: Int) -> [Int64] {
         var time = Int64(1_790_000_000_000_000_000) &+ Int64.random(in: 0..<1 << 40, using: &random)
-        let step: Int64 = [1, 1000, 1_000_000, 100_000_000, 1_000_000_000, 60_000_000_000].randomElement(using: &random)!
+        let step: Int64 = [1, 1000, 1_000_000, 100_000_000, 1_000_000_000, 60_000_000_000].randomElement(
+            using: &random)!
         if sort == 1 { time = time / 1_000_000_000 * 1_000_000_000 }
         return (0..<count).map { index in
             switch sort {
@@ -75,7 +77,11 @@ struct RandomReadings {
             case 10:
                 // Bad now and then, for a while.
                 return index / 40 % 5 == 3 ? (.none, 0, .badTimeout) : drawn(Double(walk + Int64(draw & 1)) / 10)
-            case 11: return ([ValueKind.none, .boolean, .integer, .real][Int(draw & 3)], draw, Quality(rawValue: UInt16(draw & 0xFFFF)))
+            case 11:
+                return (
+                    [ValueKind.none, .boolean, .integer, .real][Int(draw & 3)], draw,
+                    Quality(rawValue: UInt16(draw & 0xFFFF))
+                )
             case 12: return drawn(Self.oddities[Int(draw % UInt64(Self.oddities.count))])
             case 13: return draw & 63 == 0 ? drawn(Double(bitPattern: draw)) : drawn(Double(walk) * 0.001)
             case 14: return texts(draw, &text, hasOthers: false)
@@ -97,6 +103,7 @@ struct RandomReadings {
     /// Zeros of both signs, the ends of the range, quiet and signalling NaN with payloads.
     static let oddities: [Double] = [
         0, -0.0, .infinity, -.infinity, .greatestFiniteMagnitude, .leastNonzeroMagnitude, -.leastNonzeroMagnitude, .nan,
-        Double(bitPattern: 0x7FF8_0000_DEAD_BEEF), Double(bitPattern: 0xFFF0_0000_0000_0001), 1e15, 9_007_199_254_740_994,
+        Double(bitPattern: 0x7FF8_0000_DEAD_BEEF), Double(bitPattern: 0xFFF0_0000_0000_0001), 1e15,
+        9_007_199_254_740_994,
     ]
 }

@@ -1,6 +1,7 @@
 // What the history costs: bytes and nanoseconds of a reading, and of looking back.
 
 internal import BenchReport
+internal import CAllocations
 internal import CHistoryFloor
 internal import GatewayModel
 internal import Glibc
@@ -70,6 +71,7 @@ private func appendBench(_ plant: BenchPlant, _ batches: [ReadingBatch], _ rhyth
     let count = batches.reduce(0) { $0 + $1.readings.count }
     let history = History(tags: plant.table, memoryBytes: 256 << 20)
     var (ours, floor, bulk, farBack): ([Double], [Double], [Double], [Double]) = ([], [], [], [])
+    var allocations = Int64(0)
     let numbered = batches.enumerated().map { (first: SequenceNumber(UInt64($0 * plant.perBatch + 1)), batch: $1) }
     for round in 0..<5 {
         let rings = unsafe chistoryfloor_make(Int32(plant.tags), 4096)
@@ -85,14 +87,17 @@ private func appendBench(_ plant: BenchPlant, _ batches: [ReadingBatch], _ rhyth
         unsafe chistoryfloor_free(rings)
         let fresh = round == 0 ? history : History(tags: plant.table, memoryBytes: 256 << 20)
         begun = chistoryfloor_thread_cpu()
+        allocations = callocations()
         for batch in batches { fresh.append(batch) }
+        allocations = callocations() - allocations
         ours.append(Double(chistoryfloor_thread_cpu() - begun) / Double(count))
         let loaded = History(tags: plant.table, memoryBytes: 256 << 20)
         begun = chistoryfloor_thread_cpu()
         loaded.load(numbered)
         bulk.append(Double(chistoryfloor_thread_cpu() - begun) / Double(count))
+        let distant = History(tags: plant.table, memoryBytes: 256 << 20)
         begun = chistoryfloor_thread_cpu()
-        loaded.load(numbered, isFarBack: true)
+        distant.load(numbered, isFarBack: true)
         farBack.append(Double(chistoryfloor_thread_cpu() - begun) / Double(count))
     }
     let statistics = history.statistics
@@ -101,6 +106,8 @@ private func appendBench(_ plant: BenchPlant, _ batches: [ReadingBatch], _ rhyth
     report.add(
         "a reading into the history, sealing included", bar: "about 1 × C",
         "\(best.shown()) ns = \((best / least).shown()) ×")
+    let each = Double(allocations) / Double(count)
+    report.add("allocations of a reading, sealing included", bar: "0", each.shown(4), isMet: each < 0.001)
     report.add("loaded at the start", "\(load.shown()) ns = \((1e3 / load).shown(0)) M readings/s")
     let far = farBack.min() ?? 0
     report.add("loaded, far back", "\(far.shown()) ns = \((1e3 / far).shown(0)) M readings/s")
@@ -134,7 +141,8 @@ private func queryBench(_ plant: BenchPlant, _ batches: [ReadingBatch], _ report
         history.downsample(
             [$0], from: from, to: newest, step: .seconds(900), aggregates: [.minimum, .maximum, .count])[0].count
     }
-    report.add("its extremes in \(peaks.found) buckets, by the heads of blocks", "\((peaks.nanoseconds / 1e3).shown(1)) µs")
+    report.add(
+        "its extremes in \(peaks.found) buckets, by the heads of blocks", "\((peaks.nanoseconds / 1e3).shown(1)) µs")
     let integral = perTag {
         history.downsample([$0], from: from, to: newest, step: .seconds(60), aggregates: .integral)[0].count
     }

@@ -2,6 +2,7 @@
 
 internal import BenchReport
 internal import Acquisition
+internal import CAllocations
 internal import CFloor
 internal import GatewayModel
 internal import GatewayPlatform
@@ -37,7 +38,7 @@ struct ReadLoop {
         let channel = ModbusChannel(plan: plan, pool: pool, logger: BenchPlan.quiet) { batches in
             account.withLock { account in
                 if account.cycles == Self.warmUp {
-                    (account.cpu, account.allocations) = (cfloor_thread_cpu(), cfloor_allocations())
+                    (account.cpu, account.allocations) = (cfloor_thread_cpu(), callocations())
                     account.readings = 0
                 }
                 account.cycles += 1
@@ -50,7 +51,7 @@ struct ReadLoop {
                 }
                 guard account.cycles == Self.warmUp + cycles else { return true }
                 account.cpu = cfloor_thread_cpu() - account.cpu
-                account.allocations = cfloor_allocations() - account.allocations
+                account.allocations = callocations() - account.allocations
                 return false
             }
         }

@@ -31,7 +31,8 @@ extension DashboardResponder {
             }
         }
         if tag.kind == .text, answer.figures != nil {
-            throw Refusal(status: .badRequest, message: "\(target["tag"] ?? "") is text: it has no figures, only samples")
+            throw Refusal(
+                status: .badRequest, message: "\(target["tag"] ?? "") is text: it has no figures, only samples")
         }
         return answer.write(source)
     }

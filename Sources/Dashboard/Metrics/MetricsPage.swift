@@ -1,6 +1,7 @@
 // `/metrics`: the counters of every part, in the order in which the data flows.
 
 internal import GatewayModel
+internal import History
 
 /// Names follow Prometheus' conventions: base units, `_total` for counters. Labels are bounded by the configuration;
 /// tags and their values are never labels.
@@ -13,6 +14,7 @@ enum MetricsPage {
         page.channels(snapshot.channels)
         page.sources(snapshot.sources)
         page.pipeline(snapshot.pipeline)
+        page.history(source.history.statistics)
         page.rules(snapshot)
         page.journal(snapshot.journal)
         page.sinks(snapshot.sinks, now: now)
@@ -134,6 +136,12 @@ extension MetricsText {
                 family.sample(Double(snapshot.activeAlarms[priority] ?? 0), ("priority", priority.name))
             }
         }
+    }
+
+    fileprivate mutating func history(_ history: HistoryStatistics) {
+        single("history_readings", .gauge, "Readings in RAM.", Double(history.readings))
+        single("history_block_bytes", .gauge, "Bytes of those that are compressed.", Double(history.blockBytes))
+        single("history_limit_bytes", .gauge, "All that the history may take.", Double(history.memoryBytes))
     }
 
     fileprivate mutating func journal(_ journal: JournalState) {

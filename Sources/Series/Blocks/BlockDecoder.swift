@@ -25,7 +25,9 @@ package enum BlockDecoder {
         var cursor = unsafe BlockCursor(bytes)
         _ = unsafe cursor.take(header.groupsOffset)
         if header.timesAreElsewhere {
-            guard unsafe times.map({ unsafe readTimes(of: $0, header.count, columns.times) }) == true else { return false }
+            guard unsafe times.map({ unsafe readTimes(of: $0, header.count, columns.times) }) == true else {
+                return false
+            }
         } else {
             unsafe readTimes(header, &cursor, columns.times)
         }

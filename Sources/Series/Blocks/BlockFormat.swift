@@ -139,21 +139,32 @@ package struct BlockHeader: Sendable {
     /// Nil when the bytes aren't the beginning of a block.
     package init?(_ bytes: UnsafeRawBufferPointer) {
         var cursor = unsafe BlockCursor(bytes)
-        guard cursor.byte() == BlockFormat.version else { return nil }
+        guard readStart(&cursor) else { return nil }
+        statesOffset = bytes.count - cursor.left
+        guard readStates(&cursor), readValues(&cursor), !cursor.isBroken else { return nil }
+        groupsOffset = bytes.count - cursor.left
+    }
+
+    /// Count and times alone, for who passes most blocks over: of the rest nothing is known.
+    package init?(timesOf bytes: UnsafeRawBufferPointer) {
+        var cursor = unsafe BlockCursor(bytes)
+        guard readStart(&cursor) else { return nil }
+    }
+
+    private mutating func readStart(_ cursor: inout BlockCursor) -> Bool {
+        guard cursor.byte() == BlockFormat.version else { return false }
         flags = cursor.byte()
-        guard flags & 0x80 == 0, let coding = BlockFormat.Coding(rawValue: flags & 15) else { return nil }
+        guard flags & 0x80 == 0, let coding = BlockFormat.Coding(rawValue: flags & 15) else { return false }
         self.coding = coding
         count = Int(cursor.word())
         first = Int64(bitPattern: cursor.long())
         timeFlags = cursor.byte()
+        let gridElsewhere = BlockFormat.TimeFlag.grid | BlockFormat.TimeFlag.elsewhere
         guard !cursor.isBroken, (1...BlockFormat.mostReadings).contains(count), timeFlags & 15 <= 9,
-            timeFlags & (BlockFormat.TimeFlag.grid | BlockFormat.TimeFlag.elsewhere) != BlockFormat.TimeFlag.grid
-                | BlockFormat.TimeFlag.elsewhere
-        else { return nil }
+            timeFlags & gridElsewhere != gridElsewhere
+        else { return false }
         readTimes(&cursor)
-        statesOffset = bytes.count - cursor.left
-        guard readStates(&cursor), readValues(&cursor), !cursor.isBroken else { return nil }
-        groupsOffset = bytes.count - cursor.left
+        return !cursor.isBroken
     }
 
     private mutating func readTimes(_ cursor: inout BlockCursor) {

@@ -69,6 +69,7 @@ extension BlockEncoder {
 
     /// The difference that most neighbours have; without one the average, round if that lies as well.
     private func step(_ source: UnsafePointer<Int64>, _ count: Int) -> Int64 {
+        // Boyer and Moore's vote finds it if there is one; whether there is has to be counted.
         var (candidate, votes, previous) = unsafe (Int64(0), 0, source[0])
         for index in 1..<count {
             let time = unsafe source[index]
@@ -103,28 +104,61 @@ extension BlockEncoder {
     /// The greatest power of ten, up to a second, that divides everything.
     private func setUnit(_ column: inout TimeColumn, _ count: Int, _ isGrid: Bool) {
         var exponent = 9
+        // Spans are unsigned: those of more than 292 years stay in nanoseconds.
+        if max(column.before, column.after) >> 63 != 0 { exponent = 0 }
         while exponent > 0 {
-            let unit = Int64(bitPattern: BlockFormat.powerOfTen(exponent))
-            // Spans are unsigned: those of more than 292 years stay in nanoseconds.
-            var divides =
-                column.step % unit == 0 && column.before % UInt64(unit) == 0 && column.after % UInt64(unit) == 0
-                && max(column.before, column.after) >> 63 == 0
-            if !isGrid {
-                var index = 0
-                while divides && index < count {
-                    divides = unsafe residuals[index] % unit == 0
-                    index += 1
-                }
+            let unit = TimeUnit(exponent: exponent)
+            let spans = Int64(bitPattern: column.before), ends = Int64(bitPattern: column.after)
+            if unit.divides(column.step) && unit.divides(spans) && unit.divides(ends),
+                isGrid || divides(unit, count)
+            {
+                column.unit = UInt64(unit.nanoseconds)
+                column.before /= column.unit
+                column.after /= column.unit
+                if !isGrid { for index in 0..<count { unsafe residuals[index] = unit.quotient(residuals[index]) } }
+                break
             }
-            if divides { break }
             exponent -= 1
         }
         column.flags |= UInt8(exponent)
-        guard exponent > 0 else { return }
-        column.unit = BlockFormat.powerOfTen(exponent)
-        column.before /= column.unit
-        column.after /= column.unit
-        let unit = Int64(bitPattern: column.unit)
-        if !isGrid { for index in 0..<count { unsafe residuals[index] /= unit } }
+    }
+
+    private func divides(_ unit: TimeUnit, _ count: Int) -> Bool {
+        // Most units fail at once; only the right one is tried to the end.
+        for index in 0..<min(count, 4) where unsafe !unit.divides(residuals[index]) { return false }
+        var all = true
+        for index in 0..<count { all = unsafe unit.divides(residuals[index]) && all }
+        return all
+    }
+}
+
+/// A power of ten by which numbers are divided that are multiples of it: a shift and a multiplication by the inverse of
+/// 5^e modulo 2^64, where a division takes four times as long.
+private struct TimeUnit {
+    let nanoseconds: Int64
+    private let exponent: Int64
+    private let inverse: Int64
+    private let most: Int64
+
+    init(exponent: Int) {
+        self.exponent = Int64(exponent)
+        nanoseconds = Int64(bitPattern: BlockFormat.powerOfTen(exponent))
+        let odd = nanoseconds &>> Int64(exponent)
+        // Newton: an odd number is its own inverse modulo 8, and each step doubles the bits that are right.
+        var inverse = odd
+        for _ in 0..<5 { inverse = inverse &* (2 &- odd &* inverse) }
+        self.inverse = inverse
+        most = Int64.max / nanoseconds
+    }
+
+    /// - Precondition: `divides(number)`.
+    @inline(__always)
+    func quotient(_ number: Int64) -> Int64 { (number &>> exponent) &* inverse }
+
+    /// What isn't a multiple of 5^e gives a quotient far beyond any that a multiple has.
+    @inline(__always)
+    func divides(_ number: Int64) -> Bool {
+        let quotient = quotient(number)
+        return number & ((1 &<< exponent) &- 1) == 0 && quotient <= most && quotient >= -most
     }
 }

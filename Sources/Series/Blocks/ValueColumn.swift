@@ -125,7 +125,8 @@ extension BlockEncoder {
             let decimalBytes = groupBytes(count) + decimal.exceptionCount * 10
             orderedColumn(&column, count)
             if groupBytes(count) <= decimalBytes { return }
-            _ = unsafe DecimalColumn.again(decimal, values, count, into: integers, exceptions: exceptions)
+            _ =
+                unsafe DecimalColumn.again(decimal, values, count, into: integers, exceptions: exceptions)
                 ?? DecimalColumn.find(values, count, into: integers, exceptions: exceptions)
         }
         column.coding = decimal.isMultiplied ? .decimalsMultiplied : .decimalsDivided

@@ -4,9 +4,6 @@
 
 #include <stdint.h>
 
-/// Calls of malloc, calloc, realloc and memalign that the calling thread has made.
-int64_t cfloor_allocations(void);
-
 /// CPU time of the calling thread in nanoseconds.
 int64_t cfloor_thread_cpu(void);
 
