@@ -279,7 +279,7 @@ extension ScannedFrame {
     /// The frame that the bytes begin with, if it is all there and whole.
     init?(whole bytes: [UInt8], seed: UInt32) {
         guard let header = FrameHeader(bytes, at: 0), header.byteCount <= bytes.count,
-            FrameHeader.checksum(bytes, at: 0, byteCount: header.byteCount, seed: seed)
+            FrameHeader.checksum(bytes, at: 0, of: header, seed: seed)
                 == bytes.number(at: 8, as: UInt32.self)
         else { return nil }
         self.init(header: header, bytes: bytes, start: 0)
