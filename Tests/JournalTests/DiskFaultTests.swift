@@ -66,7 +66,7 @@ import Testing
         let work = Workload(segments: 4, segmentBytes: segmentBytes)
         _ = work.journal.openCursor(sink: "a")
         work.append(alarm("hot", .active))
-        for _ in 0..<60 {
+        for _ in 0..<90 {
             work.append(25)
             work.pass(.milliseconds(300))
         }
