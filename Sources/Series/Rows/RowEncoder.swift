@@ -62,8 +62,8 @@ package struct RowEncoder: Sendable {
         into output: UnsafeMutableRawBufferPointer
     ) -> Int {
         guard let first = rows.baseAddress, let start = output.baseAddress, !rows.isEmpty else { return 0 }
-        precondition(
-            output.count >= rows.count * RowFormat.rowBytes + RowFormat.slackBytes, "BUG: no room for the rows")
+        let capacity = unsafe Self.capacity(rows: rows.count, textBytes: Self.textBytes(of: rows, in: text))
+        precondition(output.count >= capacity, "BUG: no room for the rows")
         let remembered = UInt32(truncatingIfNeeded: tags.count - 1)
         var (lastTag, lastTime) = (tag, time)
         let end = unsafe tags.withUnsafeMutableBufferPointer { tags in
