@@ -106,6 +106,9 @@ extension Journal {
             if case .gap(let gap)? = chunk.records.first { gaps[range.lowerBound] = gap }
         }
         for gap in damage where gaps[gap.first.value] == nil { gaps[gap.first.value] = gap }
+        for gap in columnGaps(below: memory.withLock { $0.oldest }) where gaps[gap.first.value] == nil {
+            gaps[gap.first.value] = gap
+        }
         return gaps.values.sorted { $0.first < $1.first }
     }
 

@@ -179,7 +179,11 @@ package struct RangeReader {
         } catch {
             damage.isOfPart = true
         }
-        if !damage.isNone {
+        if !damage.isNone, journal.columns?.store.isLive(live) == false {
+            // The ring came round while it was read.
+            let gone = JournalGap(part.range, reason: .ringFull, timestamp: journal.clock.wall())
+            piece.gaps.append(gone)
+        } else if !damage.isNone {
             if let rows = journal.replacement(for: part, live, damage) {
                 replace(with: rows)
                 return RangePiece()

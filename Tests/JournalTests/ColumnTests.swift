@@ -49,6 +49,28 @@ import Testing
         plant.check(plant.query())
     }
 
+    @Test("A reader that is slower than the ring is told what went, and reads nothing false")
+    func overtaken() {
+        let plant = ColumnPlant(seed: 4, segments: 3, columnSegments: 2)
+        plant.live(rounds: 900)
+        let (told, held) = (plant.told, plant.expected(plant.query()))
+        var reader = plant.journal.range(plant.query([0, 1, 2]))
+        _ = reader.next()
+        plant.live(rounds: 1500)
+        plant.makeColumns()
+        #expect(plant.oldest > held[held.count / 2])
+        var gaps: [JournalGap] = []
+        while let piece = reader.next() {
+            for reading in piece.readings {
+                #expect(told[reading.sequence.value]?.time == reading.reading.timestamp)
+            }
+            #expect(piece.damage.isEmpty)
+            gaps += piece.gaps
+        }
+        #expect(gaps.contains { $0.reason == .ringFull && $0.count > 50 })
+        #expect(plant.journal.columnStatistics?.damageTrouble == nil)
+    }
+
     @Test("Many readings are pressed a lot of tags at a time, and a part fills what room there is")
     func lots() {
         let plant = ColumnPlant(
@@ -80,6 +102,7 @@ import Testing
         #expect(plant.journal.statistics.oldestSequence.value > before, "the rows of the gap must have gone")
         let gaps = plant.answer(plant.query()).gaps
         #expect(gaps.contains { $0.reason == .restart && $0.first.value == before && $0.count > 1000 })
+        #expect(plant.journal.gaps().contains { $0.reason == .restart && $0.first.value == before })
         #expect(plant.journal.columnAlarms().count > 10)
     }
 

@@ -131,20 +131,35 @@ extension Journal {
 
     /// The alarms' changes that are held as columns, oldest first.
     func columnAlarms() -> [AlarmTransition] {
-        guard let columns else { return [] }
-        var found: [AlarmTransition] = []
         let ledger = memory.withLock { $0.clock }
+        var found: [AlarmTransition] = []
+        eachOther { frame in
+            guard frame.header.type == FrameType.event, let transition = AlarmFrame.transition(of: frame),
+                case .alarm(_, let right) = ledger.rebase(.alarm(SequenceNumber(frame.header.sequence), transition))
+            else { return }
+            found.append(right)
+        }
+        return found
+    }
+
+    /// Gaps that no row tells any more.
+    func columnGaps(below end: UInt64) -> [JournalGap] {
+        var found: [JournalGap] = []
+        eachOther { frame in
+            guard frame.header.type == FrameType.gap, frame.header.sequence < end else { return }
+            if let gap = GapFrame.gap(of: frame) { found.append(gap) }
+        }
+        return found
+    }
+
+    /// What parts hold beside readings, in the order of the numbers.
+    private func eachOther(_ body: (ScannedFrame) -> Void) {
+        guard let columns else { return }
         for live in columns.directory.parts where live.part.blocks > live.part.start {
             guard let file = try? columns.store.file(of: live.segment) else { continue }
             var scanner = live.segment.scanner(file, from: Int64(live.part.start), to: Int64(live.part.blocks))
-            while let frame = try? scanner.next() {
-                guard frame.header.type == FrameType.event, let transition = AlarmFrame.transition(of: frame),
-                    case .alarm(_, let right) = ledger.rebase(.alarm(SequenceNumber(frame.header.sequence), transition))
-                else { continue }
-                found.append(right)
-            }
+            while let frame = try? scanner.next() { body(frame) }
         }
-        return found
     }
 
     /// What to do about a part that could not be read whole: the rows that hold it still, or nil when none do.
