@@ -51,8 +51,10 @@ final class HistoryLoader: Sendable {
     private let clock: any GatewayClock
     private let logger: Logger
     private let tags: TagTable
-    private let isStopping = Atomic(false)
     private let hasEnded = Atomic(false)
+    private let deadline = Atomic(Int64.max)
+    /// Held while the history takes something in; true once it is to take nothing more.
+    private let isClosed = Mutex(false)
     private let thread = Mutex<DedicatedThread?>(nil)
 
     init(history: History, journal: Journal, clock: any GatewayClock, tags: TagTable, logger: Logger) {
@@ -65,16 +67,25 @@ final class HistoryLoader: Sendable {
 
     /// True when nothing more comes from it.
     var isDone: Bool { hasEnded.load(ordering: .acquiring) }
+    /// True when it has had all its time: a read of the disk that hangs doesn't end by itself.
+    var isLate: Bool { clock.monotonic().nanoseconds > deadline.load(ordering: .relaxed) }
 
     /// Begins; what has been appended until now is its share.
     func start() {
         let end = journal.statistics.nextSequence
+        deadline.store(clock.monotonic().advanced(by: Self.patience).nanoseconds, ordering: .relaxed)
         thread.withLock { $0 = DedicatedThread(name: "recall") { [self] in load(until: end) } }
     }
 
     func stop() {
-        isStopping.store(true, ordering: .releasing)
+        close()
         thread.withLock { $0 }?.join()
+    }
+
+    /// From now on nothing comes from it any more, however long the disk keeps it waiting. Never waits for the disk.
+    func close() {
+        isClosed.withLock { $0 = true }
+        hasEnded.store(true, ordering: .releasing)
     }
 
     func load(until end: SequenceNumber) {
@@ -82,9 +93,7 @@ final class HistoryLoader: Sendable {
         let began = clock.monotonic()
         var (next, loaded) = (journal.start(ofNewest: history.mostReadings), 0)
         var translation = TagTranslation(to: tags)
-        while next < end, !isStopping.load(ordering: .acquiring),
-            clock.monotonic().duration(since: began) < Self.patience
-        {
+        while next < end, !isDone, !isLate {
             let chunk = journal.read(
                 from: next, maxRecords: min(Self.recordsPerRead, Int(clamping: end.value - next.value)),
                 maxBytes: 1 << 20)
@@ -95,8 +104,11 @@ final class HistoryLoader: Sendable {
                 guard case .readings(let first, let batch) = record else { return nil }
                 return (first, translation.translated(batch))
             }
-            for (_, batch) in batches { loaded += batch.readings.count }
-            history.load(batches)
+            let isTaken = isClosed.withLock { isClosed in
+                if !isClosed { history.load(batches) }
+                return !isClosed
+            }
+            if isTaken { for (_, batch) in batches { loaded += batch.readings.count } }
         }
         let took = clock.monotonic().duration(since: began)
         if loaded > 0 {

@@ -39,6 +39,9 @@ final class ReadingPipeline: Sendable {
     private let published: Mutex<Statistics>
     private let alarms: Mutex<[AlarmTransition]>
     private let firstRules: (rules: [ThresholdRule], tags: TagTable)
+    /// 12 MB. A disk that hangs in the middle of the loading must not fill the memory, nor keep the page waiting for good.
+    private static let mostKeptBack = 500_000
+
     /// While it fills the history, what comes new is kept back.
     private let loader: HistoryLoader
 
@@ -83,17 +86,18 @@ final class ReadingPipeline: Sendable {
         var statistics = Statistics(lastProgress: clock.monotonic())
         var works: [Work] = []
         var keptBack: [(first: SequenceNumber, batch: ReadingBatch)] = []
-        var isLoading = true
+        var (isLoading, readingsKeptBack) = (true, 0)
         while !mailbox.isFinished {
             let wait = rules.nextDeadline.map { $0.duration(since: clock.wall()) } ?? .seconds(1)
             _ = mailbox.takeAll(into: &works, timeout: min(max(wait, .zero), .seconds(1)))
             let hasWorked = !works.isEmpty
             let now = clock.wall()
             var transitions = rules.advance(to: now)
+            if isLoading && (loader.isLate || readingsKeptBack > Self.mostKeptBack) { loader.close() }
             if isLoading && loader.isDone {
                 isLoading = false
                 for (first, batch) in keptBack { history.append(batch, first: first, now: now) }
-                keptBack = []
+                (keptBack, readingsKeptBack) = ([], 0)
             }
             for work in works {
                 switch work {
@@ -101,6 +105,7 @@ final class ReadingPipeline: Sendable {
                     let first = journal.append(batch)
                     if isLoading {
                         keptBack.append((first, batch))
+                        readingsKeptBack += batch.readings.count
                     } else {
                         history.append(batch, first: first, now: now)
                     }

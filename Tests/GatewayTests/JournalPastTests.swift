@@ -124,4 +124,18 @@ struct JournalPastTests {
         #expect(history.last(TagID(1)) == before.whole.last(TagID(2)))
         #expect(history.count(TagID(0)) == 0)
     }
+
+    @Test("A loader that was closed, because the disk kept it waiting, brings nothing behind what came since")
+    func closed() {
+        var random = Seeded(seed: 8)
+        var plant = Plant(table(["a", "b", "note"]))
+        plant.live(100, &random)
+        let history = History(tags: plant.tags, memoryBytes: 4 << 20)
+        let loader = HistoryLoader(
+            history: history, journal: plant.journal, clock: plant.clock, tags: plant.tags, logger: quiet)
+        loader.close()
+        #expect(loader.isDone)
+        loader.load(until: plant.journal.statistics.nextSequence)
+        #expect(history.count(TagID(0)) == 0)
+    }
 }

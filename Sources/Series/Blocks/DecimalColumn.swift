@@ -67,20 +67,6 @@ enum DecimalColumn {
         }
     }
 
-    @inline(__always)
-    private static func integer(
-        _ bits: UInt64, _ power: Double, _ inverse: Double, _ isMultiplied: Bool
-    ) -> (integer: Int64, isExact: Bool) {
-        let value = Double(bitPattern: bits)
-        let scaled = value * power
-        // As `DecimalScale` rounds, which knows one of the two ways only.
-        let shifted = scaled + DecimalScale.rounder
-        let whole = shifted - DecimalScale.rounder
-        let back = isMultiplied ? whole * inverse : whole / power
-        let integer = Int64(bitPattern: shifted.bitPattern &- DecimalScale.rounder.bitPattern)
-        return (integer, back.bitPattern == bits && scaled.magnitude < DecimalScale.limit)
-    }
-
     /// A look at few values first: most scales fail there. One of them may be an exception.
     @inline(__always)
     private static func fitsSamples(
@@ -90,7 +76,9 @@ enum DecimalColumn {
         var misses = 0
         for look in 0..<looks {
             let index = count <= samples ? look : look &* (count &>> 3)
-            if unsafe !integer(values[index], scale.power, scale.inverse, isMultiplied).isExact { misses += 1 }
+            let found = unsafe DecimalScale.integer(
+                of: values[index], power: scale.power, inverse: scale.inverse, isProduct: isMultiplied)
+            if !found.isExact { misses += 1 }
             if misses > (count >= 32 ? 1 : 0) { return false }
         }
         return true
@@ -104,7 +92,8 @@ enum DecimalColumn {
         let (power, inverse, most) = (scale.power, scale.inverse, count / 32)
         var (last, misses) = (Int64(0), 0)
         for index in 0..<count {
-            let found = unsafe integer(values[index], power, inverse, isMultiplied)
+            let found = unsafe DecimalScale.integer(
+                of: values[index], power: power, inverse: inverse, isProduct: isMultiplied)
             if found.isExact {
                 last = found.integer
             } else {

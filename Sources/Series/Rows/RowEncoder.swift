@@ -163,20 +163,16 @@ private struct RowWriter {
     /// The value in that mapping; nil when it wouldn't come back bit for bit.
     @inline(__always)
     private func fit(_ bits: UInt64, _ mapping: UInt8) -> Int64? {
-        let value = Double(bitPattern: bits)
         if mapping < RowFormat.Code.decimals {
             let isProduct = mapping >= RowFormat.Code.product
             let exponent = Int(isProduct ? mapping &- RowFormat.Code.product : mapping)
-            let factor = unsafe factors[exponent]
-            let scaled = value * factor
-            let sum = scaled + DecimalScale.rounder
-            let rounded = sum - DecimalScale.rounder
-            let back = unsafe isProduct ? rounded * factors[exponent &+ RowFormat.exponents] : rounded / factor
-            guard back.bitPattern == bits, scaled.magnitude < DecimalScale.limit else { return nil }
-            return Int64(bitPattern: sum.bitPattern &- DecimalScale.rounder.bitPattern)
+            let found = unsafe DecimalScale.integer(
+                of: bits, power: factors[exponent], inverse: factors[exponent &+ RowFormat.exponents],
+                isProduct: isProduct)
+            return found.isExact ? found.integer : nil
         }
         if mapping == RowFormat.Code.float {
-            let float = Float(value)
+            let float = Float(Double(bitPattern: bits))
             return Double(float).bitPattern == bits ? Int64(float.bitPattern) : nil
         }
         return Int64(bitPattern: bits)
@@ -353,9 +349,9 @@ private struct RowWriter {
     private func near(_ bits: UInt64, _ mapping: UInt8) -> (number: Int64, error: Int8)? {
         let isProduct = mapping >= RowFormat.Code.product
         let exponent = Int(isProduct ? mapping - RowFormat.Code.product : mapping)
-        let scaled = unsafe Double(bitPattern: bits) * factors[exponent]
-        guard scaled.magnitude < DecimalScale.limit else { return nil }
-        let number = Int64(bitPattern: (scaled + DecimalScale.rounder).bitPattern &- DecimalScale.rounder.bitPattern)
+        guard let number = unsafe DecimalScale.nearest(to: Double(bitPattern: bits) * factors[exponent]) else {
+            return nil
+        }
         let value = unsafe RowFormat.value(number, mapping, factors)
         return Int8(exactly: Int64(bitPattern: bits &- value.bitPattern)).map { (number, $0) }
     }
