@@ -23,7 +23,6 @@ package final class GatewayRuntime: Sendable {
 
     private struct State {
         var plan: GatewayPlan
-        var sinks: [String: MQTTSink] = [:]
         var lastReloadSucceeded = true
         var lastReload: Timestamp
     }
@@ -35,6 +34,7 @@ package final class GatewayRuntime: Sendable {
     let pipeline: ReadingPipeline
     let field: FieldSide
     let writes: WriteSide
+    private let sinkSide: SinkSide
     private let state: Mutex<State>
     private let logger: Logger
 
@@ -51,6 +51,7 @@ package final class GatewayRuntime: Sendable {
             history: history, journal: journal, rules: plan.rules, tags: plan.tags, logger: logger)
         field = FieldSide(pipeline: pipeline, folder: StoredKnowledge.folder(of: plan.store.directory), logger: logger)
         writes = WriteSide(disk: disk, history: history, field: field, logger: logger)
+        sinkSide = SinkSide(journal: journal, logger: logger)
         state = Mutex(State(plan: plan, lastReload: startedAt))
         let past = JournalPast(journal: journal, clock: clock) { [weak self] in self?.plan.tags ?? plan.tags }
         history.attach(past.olderReadings)
@@ -61,12 +62,12 @@ package final class GatewayRuntime: Sendable {
     package func lastValue(of tag: TagID) -> (value: Value, quality: Quality)? {
         history.last(tag).map { ($0.value, $0.quality) }
     }
-    var sinks: [MQTTSink] { state.withLock { $0.sinks.sorted { $0.key < $1.key }.map(\.value) } }
+    var sinks: [Sink] { sinkSide.sinks }
     var lastReload: (succeeded: Bool, at: Timestamp) { state.withLock { ($0.lastReloadSucceeded, $0.lastReload) } }
 
     package func start() {
         journal.start()
-        applySinks(plan.sinks)
+        sinkSide.apply(plan.sinks)
         pipeline.start()
         field.apply(plan)
         field.start()
@@ -79,11 +80,7 @@ package final class GatewayRuntime: Sendable {
         writes.stop()
         field.stop()
         pipeline.stop()
-        // Side by side: one broker that is away must not take the others' time.
-        let closing = sinks.map { sink in
-            DedicatedThread(name: "drain-\(sink.plan.name)") { sink.stop(drainFor: Self.drainTime) }
-        }
-        for thread in closing { thread.join() }
+        sinkSide.stop(drainFor: Self.drainTime)
         journal.stop()
         logger.info("stopped", metadata: ["records": "\(journal.statistics.nextSequence.value)"])
     }
@@ -107,7 +104,7 @@ package final class GatewayRuntime: Sendable {
             pipeline.reconfigure(tags: final.tags, rules: final.rules)
         }
         writes.apply(final)
-        applySinks(final.sinks)
+        sinkSide.apply(final.sinks)
         journal.adopt(whenFull: final.store.whenFull)
         state.withLock {
             $0.plan = final
@@ -123,23 +120,6 @@ package final class GatewayRuntime: Sendable {
             $0.lastReloadSucceeded = false
             $0.lastReload = SystemClock().wall()
         }
-    }
-
-    private func applySinks(_ plans: [MQTTSinkPlan]) {
-        var running = state.withLock(\.sinks)
-        let wanted = Dictionary(plans.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
-        for (name, sink) in running where sink.plan != wanted[name] {
-            sink.stop(drainFor: .zero)
-            running[name] = nil
-            // A sink that only changed goes on from its cursor; one that is gone must not hold its backlog for ever.
-            if wanted[name] == nil { journal.forget(sink: name) }
-        }
-        for (name, plan) in wanted where running[name] == nil {
-            let sink = MQTTSink(plan: plan, journal: journal, clock: SystemClock(), logger: logger)
-            sink.start()
-            running[name] = sink
-        }
-        state.withLock { [running] in $0.sinks = running }
     }
 
     private static func openDisk(_ plan: JournalPlan, _ logger: Logger) -> any Disk {

@@ -144,9 +144,9 @@ extension GatewayRuntime {
         }
     }
 
-    private func state(of sink: MQTTSink) -> SinkState {
+    private func state(of sink: Sink) -> SinkState {
         let (statistics, backlog) = (sink.statistics, journal.backlog(of: sink.plan.name))
-        var state = SinkState(name: sink.plan.name, url: "mqtt://\(sink.plan.broker.host):\(sink.plan.broker.port)")
+        var state = SinkState(name: sink.plan.name, url: sink.plan.receiver.address)
         state.isConnected = statistics.isConnected
         state.sent = Int(statistics.messagesSent)
         state.acknowledged = Int(statistics.messagesAcknowledged)

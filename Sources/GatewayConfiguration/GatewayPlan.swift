@@ -20,7 +20,7 @@ package struct GatewayPlan: Equatable, Sendable {
     /// Bytes that the recent past may take in RAM, over all tags.
     package var memoryBytes: Int
     package var rules: [ThresholdRule]
-    package var sinks: [MQTTSinkPlan]
+    package var sinks: [SinkPlan]
     package var http: HTTPPlan?
     package var simulation: SimulationPlan
     /// What may be written, and by whom; nil when nothing may.
@@ -30,7 +30,7 @@ package struct GatewayPlan: Equatable, Sendable {
 
     package init(
         tags: TagTable, channels: [ModbusChannelPlan], sources: [MQTTSourcePlan], store: JournalPlan, memoryBytes: Int,
-        rules: [ThresholdRule], sinks: [MQTTSinkPlan], http: HTTPPlan?, simulation: SimulationPlan,
+        rules: [ThresholdRule], sinks: [SinkPlan], http: HTTPPlan?, simulation: SimulationPlan,
         writes: WritePolicyPlan? = nil, commandBroker: BrokerPlan? = nil
     ) {
         self.tags = tags

@@ -54,6 +54,16 @@ extension Notation where Value == Duration {
     }
 }
 
+extension Notation where Value == Int {
+    /// Readings a second: `20000/s`.
+    static func rate(_ range: ClosedRange<Int>) -> Notation {
+        Notation(expected: "readings a second from \(range.lowerBound)/s to \(range.upperBound)/s") { text in
+            guard text.hasSuffix("/s"), let number = Int(text.dropLast(2)), range.contains(number) else { return nil }
+            return number
+        }
+    }
+}
+
 extension Notation where Value == Int64 {
     static func size(from low: Int64, to high: Int64) -> Notation {
         Notation(expected: "a size from \(Spelling.size(low)) to \(Spelling.size(high))") { text in

@@ -14,9 +14,9 @@ struct SinkSection {
     private static let topic = "lineside/{enterprise}/{site}/{area}/{line}/{cell}/{device}"
     private static let alarmTopic = "lineside/{enterprise}/{site}/alarms"
 
-    func sinks(_ root: MappingReader) -> [MQTTSinkPlan] { root.names("sinks", "the sinks").compactMap(sink) }
+    func sinks(_ root: MappingReader) -> [SinkPlan] { root.names("sinks", "the sinks").compactMap(sink) }
 
-    private func sink(_ entry: YAMLEntry) -> MQTTSinkPlan? {
+    private func sink(_ entry: YAMLEntry) -> SinkPlan? {
         guard Notation<String>.name.parse(entry.key) != nil else {
             problems.error(entry.place, "expected \(Notation<String>.name.expected), found '\(entry.key)'")
             return nil
@@ -26,17 +26,29 @@ struct SinkSection {
         let mqtt = reader.mapping("mqtt", "an MQTT sink")
         let plan = mqtt.flatMap { self.mqtt($0, name: entry.key) }
         _ = reader.value("when_full", Notation<WhenFull>.word)
-        reader.refuseLater("influx", "sparkplug", "http", "live_first", "replay")
+        let order = sendingOrder(reader)
+        reader.refuseLater("influx", "sparkplug", "http")
         if !reader.has("mqtt") && !reader.has("influx") && !reader.has("sparkplug") && !reader.has("http") {
             problems.error(reader.place, "a sink needs 'mqtt': {url: mqtt://127.0.0.1:1883}")
         }
         reader.finish()
-        return plan
+        return plan.map { SinkPlan(name: entry.key, gateway: plant.site, order: order, receiver: .mqtt($0)) }
+    }
+
+    private func sendingOrder(_ reader: MappingReader) -> SendingOrder {
+        var order = SendingOrder()
+        order.isLiveFirst = reader.value("live_first", .flag, default: order.isLiveFirst)
+        order.replayRate = reader.value("replay", .rate(100...10_000_000), default: order.replayRate)
+        if reader.has("replay"), !order.isLiveFirst {
+            problems.error(
+                reader.place(of: "replay"), "'replay' limits a backlog beside current data: it needs 'live_first: true'")
+        }
+        return order
     }
 
     private enum Format: String, CaseIterable { case json, sparkplug }
 
-    private func mqtt(_ reader: MappingReader, name: String) -> MQTTSinkPlan? {
+    private func mqtt(_ reader: MappingReader, name: String) -> MQTTReceiverPlan? {
         let broker = BrokerSection(environment: environment, problems: problems).read(
             reader, address: "url", clientID: plant.clientID(name))
         if let format = reader.value("format", Notation<Format>.word), format != .json {
@@ -51,12 +63,11 @@ struct SinkSection {
         let window = reader.value("window", .integer(1...1000), default: 20)
         let most = Int64(Limits.outgoingPayloadBytes)
         let payload = reader.value("payload", .size(from: 4 << 10, to: most), default: most)
-        reader.refuseLater("live_first", "replay", "qos", "retain")
+        reader.refuseLater("qos", "retain")
         reader.finish()
         guard let broker else { return nil }
-        return MQTTSinkPlan(
-            name: name, broker: broker, gateway: plant.site, topic: topic, alarmTopic: alarms, window: window,
-            payloadBytes: Int(payload))
+        return MQTTReceiverPlan(
+            broker: broker, topic: topic, alarmTopic: alarms, window: window, payloadBytes: Int(payload))
     }
 
     private func alarmTopic(_ reader: MappingReader) -> String {

@@ -25,7 +25,7 @@ struct SiteCompiler {
         var sources: [MQTTSourcePlan]
         var store: JournalPlan
         var memoryBytes: Int
-        var sinks: [MQTTSinkPlan]
+        var sinks: [SinkPlan]
         var http: HTTPPlan?
         var writes: WriteSection.Result?
         var simulation: SimulationPlan
@@ -80,11 +80,11 @@ struct SiteCompiler {
 
     /// Two clients of one id at one broker throw each other out for ever (MQTT 3.1.1, 3.1.4).
     private func checkClients(
-        _ sources: [MQTTSourcePlan], _ sinks: [MQTTSinkPlan], _ commands: BrokerPlan?, _ reader: MappingReader
+        _ sources: [MQTTSourcePlan], _ sinks: [SinkPlan], _ commands: BrokerPlan?, _ reader: MappingReader
     ) {
         var seen: [String: String] = [:]
         let clients =
-            sources.map { ("mqtt", $0.name, $0.broker) } + sinks.map { ("sinks", $0.name, $0.broker) }
+            sources.map { ("mqtt", $0.name, $0.broker) } + sinks.compactMap { sink in sink.receiver.broker.map { ("sinks", sink.name, $0) } }
             + (commands.map { [("writes", "mqtt", $0)] } ?? [])
         for (section, name, broker) in clients {
             let key = "\(broker.host):\(broker.port) \(broker.clientID)"

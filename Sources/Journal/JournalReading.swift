@@ -121,6 +121,9 @@ extension Journal {
         }
     }
 
+    /// Where the log ends now: the number that the next record gets.
+    package var end: SequenceNumber { memory.withLock { SequenceNumber($0.next) } }
+
     // MARK: Cursors
 
     /// Where that sink goes on. One that is new starts at the oldest record held.

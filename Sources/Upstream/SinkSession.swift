@@ -1,185 +1,215 @@
-// What a sink's thread knows and does: reads the log, fills the window, moves the cursor.
+// What a sink's thread knows and does: reads the log, keeps the receiver busy, moves the cursor.
 
 internal import GatewayModel
 internal import GatewayPlatform
 internal import Journal
 internal import Logging
-internal import MQTTLink
 
-/// The link, the window and the builder of one sink. Owned by the sink's thread; noncopyable like its link.
-struct SinkSession: ~Copyable {
-    private let plan: MQTTSinkPlan
+/// The lanes, the readers and the receiver of one sink. Owned by the sink's thread; noncopyable like its receiver.
+struct SinkSession<Connection: Receiver & ~Copyable>: ~Copyable {
+    private let plan: SinkPlan
     private let journal: Journal
     private let clock: any GatewayClock
     private let logger: Logger
-    private let topics: SinkTopics
-    private var link: BrokerLink
-    private var window: SendWindow
-    private var builder: MessageBuilder
-    private var events = LinkEvents()
-    private(set) var statistics: MQTTSinkStatistics
+    private var receiver: Connection
+    private var lanes: SinkLanes
+    private var budget: ReplayBudget
+    private var live = OutboundReader(isHistorical: false)
+    private var older = OutboundReader(isHistorical: true)
+    private var events: [ReceiverEvent] = []
+    private(set) var statistics: SinkStatistics
     /// The journal may hold more than was read.
     private var isBehind = true
+    /// The older stretch could not be read the last time; tried again with the next turn.
+    private var isOlderStuck = false
     private var lastRead = MonotonicTime(nanoseconds: 0)
+    /// Messages of current data since the last of the backlog.
+    private var liveInARow = 0
     /// The cursor as the journal knows it.
     private var told: SequenceNumber
     private var linkLog = LogThrottle()
     private var poisonLog = LogThrottle()
 
-    /// Readings and bytes of one read of the journal: many windows of small batches, or a few large payloads.
-    private static let chunk = (records: 4096, bytes: 256 * 1024)
     /// An idle sink looks again after this: the journal may have failed to read what it will read the next time.
-    private static let idleLimit = Duration.seconds(1)
+    private static var idleLimit: Duration { .seconds(1) }
+    /// So many messages of current data, then one of the backlog: neither waits for the other when both have plenty.
+    private static var mostInARow: Int { 4 }
+    /// More than any receiver has on its way: the receiver says when it is full.
+    private static var laneSize: Int { 4096 }
 
-    init(plan: MQTTSinkPlan, journal: Journal, clock: any GatewayClock, logger: Logger) {
+    init(
+        plan: SinkPlan, receiver: consuming Connection, journal: Journal, clock: any GatewayClock, logger: Logger
+    ) {
         self.plan = plan
         self.journal = journal
         self.clock = clock
         self.logger = logger
-        topics = SinkTopics(plan: plan)
-        builder = MessageBuilder(plan: plan, topics: topics, stream: journal.stream)
-        builder.encodeStatus(isOnline: false, at: nil)
-        // Two more than the window: the gateway's own status is never held up.
-        link = BrokerLink(
-            plan: plan.broker, will: WillPlan(topic: topics.status, payload: builder.payload), window: plan.window + 2,
-            clock: clock)
+        self.receiver = receiver
         told = journal.openCursor(sink: plan.name)
-        window = SendWindow(size: plan.window, cursor: told)
-        statistics = MQTTSinkStatistics(cursor: told)
+        // A backlog that drains within a second is sent in order: nothing current waits longer than that.
+        lanes = SinkLanes(
+            size: Self.laneSize, cursor: told,
+            patience: plan.order.isLiveFirst ? UInt64(plan.order.replayRate / 2) : nil)
+        budget = ReplayBudget(rate: plan.order.replayRate, now: clock.monotonic())
+        statistics = SinkStatistics(cursor: told)
     }
 
-    /// Fills the window, waits for the broker, the bell or `timeout`, and takes what the broker said.
+    /// Sends what there is, waits for the receiver, the bell or `timeout`, and takes what the receiver said.
     mutating func turn(bell: WakeUp, timeout: Duration) {
-        fill()
-        let isRung = link.turn(bell: bell, timeout: timeout)
-        if isRung || clock.monotonic().duration(since: lastRead) >= Self.idleLimit { isBehind = true }
-        link.takeEvents(into: &events)
-        for event in events.list { handle(event) }
+        let pause = fill()
+        let isRung = receiver.turn(bell: bell, timeout: min(timeout, pause))
+        if isRung || clock.monotonic().duration(since: lastRead) >= Self.idleLimit { expectMore() }
+        isOlderStuck = false
+        takeEvents()
         moveCursor()
     }
 
     /// The journal may hold more than it rang for.
     mutating func expectMore() { isBehind = true }
 
-    /// True when the broker has everything that the journal holds.
-    mutating func isDrained() -> Bool { window.inFlight == 0 && builder.isEmpty && !read() }
+    /// True when the receiver has everything that the journal holds.
+    mutating func isDrained() -> Bool { lanes.inFlight == 0 && !lanes.hasOlder && live.isEmpty && !readLive() }
 
-    /// Tells the broker that we go, waits at most `timeout` for it to listen, and closes the link.
-    mutating func sayGoodbye(bell: WakeUp, within timeout: Duration) {
-        let deadline = clock.monotonic().advanced(by: timeout)
-        if link.isConnected {
-            publishStatus(isOnline: false)
-            while link.isConnected && window.inFlight > 0 && clock.monotonic() < deadline {
-                _ = link.turn(bell: bell, timeout: .milliseconds(50))
-                link.takeEvents(into: &events)
-                for event in events.list { handle(event) }
-            }
-        }
+    /// Lets the receiver say goodbye, for at most `limit`.
+    mutating func close(bell: WakeUp, within limit: Duration) {
+        receiver.close(bell: bell, within: limit)
+        takeEvents()
         moveCursor()
-        link.close()
         statistics.isConnected = false
         statistics.inFlight = 0
     }
 
-    /// Publishes from the log until the window is full, the log is used up or the link is gone.
-    private mutating func fill() {
-        while link.isConnected && window.hasRoom {
-            if builder.isEmpty && !read() { return }
-            guard let message = builder.next() else { continue }
-            if let flaw = message.flaw {
-                window.setAside(next: message.next)
-                noteSetAside(flaw, topic: message.topic)
-                continue
-            }
-            publish(message)
+    /// Sends until the receiver is full or nothing is left to send now.
+    /// - Returns: how long until the budget of the backlog allows more; a long time when it is not what is waited for.
+    private mutating func fill() -> Duration {
+        while receiver.canSend {
+            if liveInARow >= Self.mostInARow, sendOlder() { continue }
+            if sendLive() || sendOlder() { continue }
+            let waits = lanes.hasRoom(.older) && !isOlderStuck
+            return waits ? budget.pause : .seconds(3600)
+        }
+        return .seconds(3600)
+    }
+
+    private mutating func sendLive() -> Bool {
+        guard lanes.hasRoom(.live), !live.isEmpty || readLive(), let chunk = live.chunk else { return false }
+        liveInARow += 1
+        let dispatch = receiver.send(chunk, from: &live.place)
+        return take(dispatch, on: .live, next: live.nextToSend)
+    }
+
+    private mutating func sendOlder() -> Bool {
+        liveInARow = 0
+        guard lanes.hasRoom(.older), budget.allows(at: clock.monotonic()), !older.isEmpty || readOlder(),
+            let chunk = older.chunk
+        else { return false }
+        let dispatch = receiver.send(chunk, from: &older.place)
+        if case .sent(_, let readings, _) = dispatch { budget.spend(readings) }
+        return take(dispatch, on: .older, next: older.nextToSend)
+    }
+
+    /// - Returns: false when the receiver took nothing.
+    private mutating func take(_ dispatch: Dispatch, on lane: SinkLanes.Lane, next: SequenceNumber) -> Bool {
+        switch dispatch {
+        case .sent(let id, let readings, let bytes):
+            lanes.sent(id, on: lane, next: next, readings: readings)
+            statistics.messagesSent += 1
+            statistics.bytesSent += UInt64(bytes)
+            return true
+        case .setAside(let reason):
+            lanes.setAside(on: lane, next: next)
+            noteSetAside(reason, records: 1)
+            return true
+        case .notNow: return false
         }
     }
 
     /// Takes the next chunk of the log. Returns false when there is nothing more to send now.
-    private mutating func read() -> Bool {
+    private mutating func readLive() -> Bool {
         while isBehind {
             lastRead = clock.monotonic()
-            let position = window.position
-            let chunk = journal.read(from: position, maxRecords: Self.chunk.records, maxBytes: Self.chunk.bytes)
-            builder.load(chunk, from: position)
-            guard builder.isEmpty else { return true }
+            let position = lanes.position(.live)
+            live.read(journal, from: position, to: lanes.end(.live))
+            guard live.isEmpty else { return true }
             // Numbers that were never used, after a crash: nothing to send, so passed by.
-            if chunk.next > position { window.setAside(next: chunk.next) } else { isBehind = false }
+            if live.next > position { lanes.setAside(on: .live, next: live.next) } else { isBehind = false }
+        }
+        return false
+    }
+
+    private mutating func readOlder() -> Bool {
+        while lanes.hasRoom(.older), !isOlderStuck {
+            let position = lanes.position(.older)
+            older.read(journal, from: position, to: lanes.end(.older))
+            guard older.isEmpty else { return true }
+            if older.next > position { lanes.setAside(on: .older, next: older.next) } else { isOlderStuck = true }
         }
         return false
     }
 
     private mutating func moveCursor() {
-        if window.cursor != told {
-            told = window.cursor
+        if lanes.cursor != told {
+            told = lanes.cursor
             journal.acknowledge(sink: plan.name, next: told)
         }
         statistics.cursor = told
-        statistics.inFlight = window.inFlight
+        statistics.inFlight = lanes.inFlight
+        statistics.olderRecords = lanes.olderRecords
     }
 
-    private mutating func publish(_ message: OutgoingMessage) {
-        switch link.publish(topic: message.topic, payload: builder.payload, isRetained: message.isRetained) {
-        case .sent(let messageID):
-            window.sent(messageID, next: message.next, readings: message.readings)
-            statistics.messagesSent += 1
-            statistics.bytesSent += UInt64(builder.payload.count)
-        case .poison(let reason):
-            window.setAside(next: message.next)
-            noteSetAside(reason, topic: message.topic)
-        case .linkLost:
-            break  // the event that says so puts everything back
-        }
+    private mutating func takeEvents() {
+        receiver.takeEvents(into: &events)
+        for event in events { handle(event) }
     }
 
-    /// In the window like everything else, so that one order holds for all; its number is the log's present place.
-    private mutating func publishStatus(isOnline: Bool) {
-        builder.encodeStatus(isOnline: isOnline, at: clock.wall())
-        publish(OutgoingMessage(topic: topics.status, isRetained: true, next: window.position, readings: 0))
-    }
-
-    private mutating func handle(_ event: LinkEvent) {
+    private mutating func handle(_ event: ReceiverEvent) {
         switch event {
-        case .connected:
+        case .ready:
             statistics.isConnected = true
             statistics.since = clock.wall()
-            logger.info("connected", metadata: ["sink": "\(plan.name)", "broker": "\(plan.broker.host)"])
-            publishStatus(isOnline: true)
-        case .disconnected(let failure):
-            disconnected(failure)
-        case .acknowledged(let messageID):
-            guard let readings = window.acknowledged(messageID) else { return }
-            statistics.messagesAcknowledged += 1
-            statistics.readingsAcknowledged += UInt64(readings)
-        case .refused(let messageID, let reason):
-            let code = "0x" + String(reason, radix: 16)
-            guard Refusal.isForGood(reason) else { return link.drop("the broker refuses messages with \(code)") }
-            window.setAside(messageID)
-            noteSetAside("refused by the broker with \(code)", topic: "")
-        case .message, .tooLarge, .subscribed:
-            break  // a sink subscribes to nothing
+            lanes.connected(end: journal.end)
+            beginAgain()
+            logger.info("connected", metadata: ["sink": "\(plan.name)", "receiver": "\(plan.receiver.address)"])
+        case .lost(let reason): lost(reason)
+        case .delivered(let id): settle(id, lost: 0)
+        case .refused(let id, let reason, let records):
+            settle(id, lost: records)
+            noteSetAside(reason, records: records)
         }
     }
 
-    private mutating func disconnected(_ failure: LinkFailure) {
-        window.linkLost()
-        builder.discard()
-        isBehind = true
-        if statistics.isConnected || statistics.since == nil { statistics.since = clock.wall() }
-        statistics.isConnected = false
-        statistics.lastError = failure.description
-        guard let count = linkLog.record(at: clock.monotonic()) else { return }
-        logger.warning(
-            "no connection to the broker",
-            metadata: ["sink": "\(plan.name)", "detail": "\(failure)", "count": "\(count)"])
+    private mutating func settle(_ id: DeliveryID, lost records: Int) {
+        guard let readings = lanes.settled(id) else { return }
+        statistics.messagesAcknowledged += 1
+        statistics.readingsAcknowledged += UInt64(max(0, readings - records))
     }
 
-    private mutating func noteSetAside(_ reason: String, topic: String) {
-        statistics.setAside += 1
+    /// Reading goes on at the lanes' positions.
+    private mutating func beginAgain() {
+        live.discard()
+        older.discard()
+        receiver.discard()
+        isBehind = true
+    }
+
+    private mutating func lost(_ reason: String) {
+        lanes.linkLost()
+        beginAgain()
+        if statistics.isConnected || statistics.since == nil { statistics.since = clock.wall() }
+        statistics.isConnected = false
+        statistics.lastError = reason
+        guard let count = linkLog.record(at: clock.monotonic()) else { return }
+        logger.warning(
+            "no connection to the receiver",
+            metadata: ["sink": "\(plan.name)", "detail": "\(reason)", "count": "\(count)"])
+    }
+
+    private mutating func noteSetAside(_ reason: String, records: Int) {
+        statistics.setAside += UInt64(max(1, records))
         statistics.lastSetAside = reason
         guard let count = poisonLog.record(at: clock.monotonic()) else { return }
         logger.error(
-            "message set aside: no broker will take it",
-            metadata: ["sink": "\(plan.name)", "topic": "\(topic)", "detail": "\(reason)", "count": "\(count)"])
+            "records set aside: the receiver will never take them",
+            metadata: ["sink": "\(plan.name)", "detail": "\(reason)", "count": "\(count)"])
     }
 }

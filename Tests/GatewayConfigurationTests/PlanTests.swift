@@ -143,10 +143,13 @@ struct PlanTests {
         let sink = try #require(plan.sinks.first)
         #expect(
             sink
-                == MQTTSinkPlan(
-                    name: "plant", broker: BrokerPlan(host: "::1", port: 1884, clientID: "lineside-acme-lyon-plant"),
-                    gateway: "acme/lyon", topic: "lineside/{enterprise}/{site}/{area}/{line}/{cell}/{device}",
-                    alarmTopic: "lineside/acme/lyon/alarms"))
+                == SinkPlan(
+                    name: "plant", gateway: "acme/lyon",
+                    receiver: .mqtt(
+                        MQTTReceiverPlan(
+                            broker: BrokerPlan(host: "::1", port: 1884, clientID: "lineside-acme-lyon-plant"),
+                            topic: "lineside/{enterprise}/{site}/{area}/{line}/{cell}/{device}",
+                            alarmTopic: "lineside/acme/lyon/alarms"))))
     }
 
     @Test("what a sink is promised stands in the store's plan, and how long things are kept")

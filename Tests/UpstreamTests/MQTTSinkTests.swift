@@ -28,12 +28,16 @@ struct MQTTSinkTests {
     private func sink(
         port: UInt16, window: Int = 20, payloadBytes: Int = 256 * 1024, clock: any GatewayClock = SystemClock()
     )
-        -> MQTTSink
+        -> Sink
     {
-        MQTTSink(
-            plan: sinkPlan(port: port, window: window, payloadBytes: payloadBytes), journal: plant.journal,
-            clock: clock,
-            logger: quiet)
+        self.sink(mqttPlan(port: port, window: window, payloadBytes: payloadBytes), clock: clock)
+    }
+
+    private func sink(_ plan: MQTTReceiverPlan, clock: any GatewayClock = SystemClock()) -> Sink {
+        Sink(
+            plan: SinkPlan(name: "plant", gateway: "acme/lyon", receiver: .mqtt(plan)), journal: plant.journal,
+            clock: clock, logger: quiet
+        ) { MQTTReceiver(plan: plan, context: $0) }
     }
 
     private func isDrained() -> Bool { plant.journal.backlog(of: "plant").records == 0 }
@@ -215,12 +219,12 @@ struct MQTTSinkTests {
             alarm: "a/" + String(repeating: "x", count: 200), state: .active, priority: .low, device: "", tag: "",
             value: 1, limit: 1, unit: "", timestamp: TestJournal.time(0), since: TestJournal.time(0), message: "",
             action: "")
-        var plan = sinkPlan(port: broker.port)
+        var plan = mqttPlan(port: broker.port)
         plan.alarmTopic = "plant/" + String(repeating: "long", count: 16_380)
         plant.append(3, from: 0)
         plant.journal.append(alarm)
         plant.append(3, from: 3)
-        let sink = MQTTSink(plan: plan, journal: plant.journal, clock: SystemClock(), logger: quiet)
+        let sink = sink(plan)
         sink.start()
         #expect(await eventually { isDrained() })
         #expect(await eventually { readings(peer.messages).count >= 6 })

@@ -22,14 +22,19 @@ struct MessageBuilderTests {
     /// Every message of `records`, with its payload.
     private func messages(
         _ records: [JournalRecord], from: UInt64 = 0, payloadBytes: Int = 256 * 1024
-    ) -> [(message: OutgoingMessage, payload: String)] {
-        let plan = sinkPlan(payloadBytes: payloadBytes)
-        var builder = MessageBuilder(plan: plan, topics: SinkTopics(plan: plan), stream: Self.stream)
-        builder.load(
-            JournalChunk(records: records, next: SequenceNumber(.max), dictionary: dictionary),
-            from: SequenceNumber(from))
-        var made: [(OutgoingMessage, String)] = []
-        while let message = builder.next() { made.append((message, String(decoding: builder.payload, as: UTF8.self))) }
+    ) -> [(message: OutgoingMessage, payload: String, next: SequenceNumber)] {
+        let topics = SinkTopics(plan: mqttPlan(), gateway: "acme/lyon")
+        var builder = MessageBuilder(
+            gateway: "acme/lyon", stream: Self.stream, topics: topics, payloadBytes: payloadBytes)
+        let chunk = OutboundChunk(
+            records: records.compactMap {
+                OutboundReader.cut($0, from: SequenceNumber(from), to: SequenceNumber(.max))
+            }, dictionary: dictionary)
+        var (place, made) = (OutboundPlace(), [(OutgoingMessage, String, SequenceNumber)]())
+        while place.record < chunk.records.count {
+            let message = builder.next(chunk, &place)
+            made.append((message, String(decoding: builder.payload, as: UTF8.self), place.next(in: chunk)))
+        }
         return made
     }
 
@@ -47,7 +52,7 @@ struct MessageBuilderTests {
         ])
         let made = messages([.readings(first: SequenceNumber(1042), batch)])
         #expect(made.count == 1)
-        let (message, payload) = try #require(made.first)
+        let (message, payload, next) = try #require(made.first)
         #expect(
             payload
                 == Self.origin + ",\"seq\":1042,\"count\":6,\"device\":\"stamping/line-2/press-7/meter\""
@@ -58,7 +63,7 @@ struct MessageBuilderTests {
                 + ",{\"n\":\"power\",\"v\":null,\"u\":\"kW\",\"q\":\"BadDecodingError\"}]}")
         #expect(message.topic == "acme/lyon/stamping/line-2/press-7/meter")
         #expect(!message.isRetained)
-        #expect(message.next == SequenceNumber(1048))
+        #expect(next == SequenceNumber(1048))
         #expect(message.readings == 6)
     }
 
@@ -92,9 +97,12 @@ struct MessageBuilderTests {
             .readings(first: SequenceNumber(8), batch([(0, .real(4), .good)])),
             .readings(first: SequenceNumber(10), batch([(0, .real(5), .good)])),
         ])
-        #expect(made.map(\.message.next) == [7, 8, 9, 11].map { SequenceNumber($0) })
+        #expect(made.map(\.next) == [7, 8, 11].map { SequenceNumber($0) })
+        #expect(made.map(\.message.readings) == [2, 1, 2], "another device begins anew")
+        #expect(made[2].payload.contains("\"seq\":8,\"count\":2,"))
         #expect(
-            made.map(\.message.readings) == [2, 1, 1, 1], "another device and a hole in the numbers each begin anew")
+            made[2].payload.hasSuffix(",{\"n\":\"current_l1\",\"v\":5,\"u\":\"A\",\"i\":2}]}"),
+            "a reading says its number when it isn't the one after the last")
         #expect(
             made[0].payload.hasSuffix(
                 "\"t\":1795467761123.456789,\"readings\":[{\"n\":\"current_l1\",\"v\":1,\"u\":\"A\"}"
@@ -110,7 +118,7 @@ struct MessageBuilderTests {
         }
         let made = messages(records, payloadBytes: payloadBytes)
         var next: UInt64 = 100
-        for (message, payload) in made {
+        for (_, payload, after) in made {
             let json = try #require(try JSONSerialization.jsonObject(with: Data(payload.utf8)) as? [String: Any])
             let readings = try #require(json["readings"] as? [[String: Any]])
             #expect(json["seq"] as? UInt64 == next)
@@ -121,7 +129,7 @@ struct MessageBuilderTests {
                 })
             #expect(payload.utf8.count <= payloadBytes || readings.count == 1)
             next += UInt64(readings.count)
-            #expect(message.next.value == next)
+            #expect(after.value == next)
         }
         #expect(next == 400)
         #expect(payloadBytes < 400 || made.count < 300)
@@ -135,7 +143,7 @@ struct MessageBuilderTests {
         let made = messages([.readings(first: SequenceNumber(1042), batch)], from: from)
         #expect(made.count == 1)
         #expect(made[0].payload.contains("\"seq\":\(first),\"count\":\(1046 - first),"))
-        #expect(made[0].message.next == SequenceNumber(1046))
+        #expect(made[0].next == SequenceNumber(1046))
     }
 
     @Test("leaves out what lies before the cursor")
@@ -146,8 +154,8 @@ struct MessageBuilderTests {
             .readings(first: SequenceNumber(1), batch([(0, .real(1), .good), (0, .real(2), .good)])), .gap(gap),
             .readings(first: SequenceNumber(5), batch([(0, .real(5), .good)])),
         ]
-        #expect(messages(records, from: 5).map(\.message.next) == [SequenceNumber(6)])
-        #expect(messages(records, from: 4).map(\.message.next) == [SequenceNumber(5), SequenceNumber(6)])
+        #expect(messages(records, from: 5).map(\.next) == [SequenceNumber(6)])
+        #expect(messages(records, from: 4).map(\.next) == [SequenceNumber(5), SequenceNumber(6)])
         #expect(messages(records, from: 6).isEmpty)
     }
 
@@ -159,9 +167,9 @@ struct MessageBuilderTests {
             timestamp: Self.time, since: Timestamp(nanoseconds: 1_795_467_760_000_000_000), message: "L1 \"113\" A",
             action: "")
         let made = messages([.alarm(SequenceNumber(9), transition)])
-        let (message, payload) = try #require(made.first)
+        let (message, payload, next) = try #require(made.first)
         #expect(message.topic == "acme/lyon/lineside/alarms/stamping/line-2/press-7/meter/over_current")
-        #expect(message.isRetained && message.readings == 0 && message.next == SequenceNumber(10))
+        #expect(message.isRetained && message.readings == 0 && next == SequenceNumber(10))
         #expect(
             payload
                 == Self.origin
@@ -178,9 +186,9 @@ struct MessageBuilderTests {
     func gap(reason: JournalGap.Reason, word: String) throws {
         let gap = JournalGap(
             first: SequenceNumber(7), last: SequenceNumber(16), count: 10, reason: reason, timestamp: Self.time)
-        let (message, payload) = try #require(messages([.gap(gap)]).first)
+        let (message, payload, next) = try #require(messages([.gap(gap)]).first)
         #expect(message.topic == "acme/lyon/lineside/gap")
-        #expect(!message.isRetained && message.next == SequenceNumber(17))
+        #expect(!message.isRetained && next == SequenceNumber(17))
         #expect(
             payload == Self.origin + ",\"gap\":{\"first\":7,\"last\":16,\"count\":10,\"reason\":\"\(word)\"}"
                 + ",\"t\":1795467761123.456789}")
@@ -193,7 +201,7 @@ struct MessageBuilderTests {
             .readings(first: SequenceNumber(2), batch([(99, .real(1), .good), (0, .real(2), .good)])),
         ])
         #expect(made.map { $0.message.flaw != nil } == [true, false])
-        #expect(made.map(\.message.next) == [SequenceNumber(2), SequenceNumber(4)])
+        #expect(made.map(\.next) == [SequenceNumber(2), SequenceNumber(4)])
         #expect(
             made[1].payload.contains("[{\"n\":null,\"v\":null,\"q\":\"BadConfigurationError\"},{\"n\":\"current_l1\""))
     }
@@ -211,9 +219,9 @@ struct MessageBuilderTests {
         "derives gap and status from the topic of the alarms",
         arguments: [("alarms", "gap", "status"), ("{site}/x/alarms", "lyon/x/gap", "lyon/x/status")])
     func parents(alarmTopic: String, gap: String, status: String) {
-        var plan = sinkPlan()
+        var plan = mqttPlan()
         plan.alarmTopic = alarmTopic
-        let topics = SinkTopics(plan: plan)
+        let topics = SinkTopics(plan: plan, gateway: "acme/lyon")
         #expect(topics.gap == gap && topics.status == status)
     }
 }

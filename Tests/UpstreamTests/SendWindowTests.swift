@@ -12,19 +12,19 @@ struct SendWindowTests {
     @Test("moves the cursor over acknowledged messages without a gap before them")
     func contiguous() {
         var window = SendWindow(size: 3, cursor: sequence(10))
-        for (id, next) in [(1, 20), (2, 25), (3, 26)] as [(Int32, UInt64)] {
+        for (id, next) in [(1, 20), (2, 25), (3, 26)] as [(DeliveryID, UInt64)] {
             window.sent(id, next: sequence(next), readings: Int(id))
         }
         #expect(!window.hasRoom)
         #expect(window.position == sequence(26))
-        let steps = ([3, 2, 1] as [Int32]).map { id in (window.acknowledged(id), window.cursor) }
+        let steps = ([3, 2, 1] as [DeliveryID]).map { id in (window.acknowledged(id), window.cursor) }
         #expect(steps.map(\.0) == [3, 2, 1])
         #expect(steps.map(\.1) == [sequence(10), sequence(10), sequence(26)])
         #expect(window.hasRoom && window.inFlight == 0)
     }
 
-    @Test("ignores acknowledgements that are late, doubled or invented", arguments: [1, 7, 0, -1] as [Int32])
-    func strangeAcknowledgement(id: Int32) {
+    @Test("ignores acknowledgements that are late, doubled or invented", arguments: [1, 7, 0, -1] as [DeliveryID])
+    func strangeAcknowledgement(id: DeliveryID) {
         var window = SendWindow(size: 3, cursor: sequence(1))
         window.sent(1, next: sequence(2), readings: 1)
         _ = window.acknowledged(1)
@@ -37,7 +37,7 @@ struct SendWindowTests {
     @Test("goes back to the cursor when the link is lost, and forgets the message ids")
     func linkLost() {
         var window = SendWindow(size: 4, cursor: sequence(1))
-        for id in 1...4 as ClosedRange<Int32> { window.sent(id, next: sequence(UInt64(id) + 1), readings: 1) }
+        for id in 1...4 as ClosedRange<DeliveryID> { window.sent(id, next: sequence(UInt64(id) + 1), readings: 1) }
         _ = window.acknowledged(1)
         _ = window.acknowledged(3)
         window.linkLost()
@@ -69,8 +69,8 @@ struct SendWindowTests {
     func random(seed: UInt64) {
         var random = Seeded(seed: seed)
         var window = SendWindow(size: 8, cursor: sequence(1))
-        var open: [(id: Int32, first: UInt64)] = []
-        var id: Int32 = 0
+        var open: [(id: DeliveryID, first: UInt64)] = []
+        var id: DeliveryID = 0
         for _ in 0..<400 {
             let before = window.cursor
             switch Int.random(in: 0..<10, using: &random) {

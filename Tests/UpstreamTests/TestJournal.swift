@@ -60,9 +60,9 @@ final class TestJournal: Sendable {
     }
 }
 
-func sinkPlan(port: UInt16 = 1883, window: Int = 20, payloadBytes: Int = 256 * 1024) -> MQTTSinkPlan {
-    MQTTSinkPlan(
-        name: "plant", broker: .init(host: "127.0.0.1", port: port, clientID: "lineside-sink-\(port)"),
-        gateway: "acme/lyon", topic: "{enterprise}/{site}/{area}/{line}/{cell}/{device}",
+func mqttPlan(port: UInt16 = 1883, window: Int = 20, payloadBytes: Int = 256 * 1024) -> MQTTReceiverPlan {
+    MQTTReceiverPlan(
+        broker: .init(host: "127.0.0.1", port: port, clientID: "lineside-sink-\(port)"),
+        topic: "{enterprise}/{site}/{area}/{line}/{cell}/{device}",
         alarmTopic: "{enterprise}/{site}/lineside/alarms", window: window, payloadBytes: payloadBytes)
 }

@@ -1,8 +1,6 @@
 // One log line a minute for what can go wrong a thousand times a second.
 
 internal import GatewayModel
-package import GatewayPlatform
-
 /// Counts occurrences of one kind of error and says when the next line is due.
 package struct LogThrottle: Equatable, Sendable {
     private let interval: Duration

@@ -10,9 +10,9 @@ package struct SinkTopics: Sendable {
     package let gap: String
     package let status: String
 
-    package init(plan: MQTTSinkPlan) {
+    package init(plan: MQTTReceiverPlan, gateway: String) {
         template = plan.topic
-        alarms = Self.sanitised(EquipmentPath(site: plan.gateway, device: "").filled(into: plan.alarmTopic))
+        alarms = Self.sanitised(EquipmentPath(site: gateway, device: "").filled(into: plan.alarmTopic))
         let parent = alarms.split(separator: "/").dropLast().joined(separator: "/")
         gap = parent.isEmpty ? "gap" : "\(parent)/gap"
         status = parent.isEmpty ? "status" : "\(parent)/status"

@@ -7,17 +7,15 @@ internal import Journal
 struct OutgoingMessage: Equatable {
     var topic: String
     var isRetained: Bool
-    /// The record after the last in it.
-    var next: SequenceNumber
     var readings: Int
     /// Set when the records cannot be sent at all; there is no payload then.
     var flaw: String?
 }
 
-/// Makes messages of one chunk of the journal after the other (Documentation/Formats/payload.md).
+/// Makes messages of one chunk after the other (Documentation/Formats/payload.md).
 ///
-/// Owned by the sink's thread. A message holds a contiguous range of sequence numbers of one device: one batch, or
-/// several that follow each other, cut at the plan's payload size.
+/// Owned by the sink's thread. A message holds records of one device that follow each other: one batch or several, cut
+/// at the plan's payload size.
 struct MessageBuilder {
     private let topics: SinkTopics
     private let payloadBytes: Int
@@ -26,61 +24,39 @@ struct MessageBuilder {
     private var body = JSONBytes()
     private var buffer = JSONBytes()
     private var prepared: PreparedTags?
-    /// What is left to send: records from `index`, of the first of them readings from `offset`.
-    private var chunk: JournalChunk?
-    private var index = 0
-    private var offset = 0
+    /// Alarms whose newest state has been sent: what a backlog tells of them later must not stay with the broker.
+    private var currentAlarms: Set<String> = []
 
-    init(plan: MQTTSinkPlan, topics: SinkTopics, stream: String) {
+    init(gateway: String, stream: String, topics: SinkTopics, payloadBytes: Int) {
         self.topics = topics
-        payloadBytes = plan.payloadBytes
+        self.payloadBytes = payloadBytes
         origin.raw("{\"gateway\":")
-        origin.string(plan.gateway.utf8)
+        origin.string(gateway.utf8)
         origin.raw(",\"stream\":")
         origin.string(stream.utf8)
     }
 
     /// The payload of the last message made.
     var payload: [UInt8] { buffer.bytes }
-    var isEmpty: Bool { index >= chunk?.records.count ?? 0 }
 
-    /// Goes on with `chunk`, leaving out what lies before `position`.
-    mutating func load(_ chunk: JournalChunk, from position: SequenceNumber) {
+    /// The message that begins at `place`, which moves behind it.
+    /// - Precondition: `place` is inside the chunk.
+    mutating func next(_ chunk: OutboundChunk, _ place: inout OutboundPlace) -> OutgoingMessage {
         if prepared?.dictionary !== chunk.dictionary { prepared = PreparedTags(chunk.dictionary, topics: topics) }
-        self.chunk = chunk
-        (index, offset) = (0, 0)
-        skip: while index < chunk.records.count {
-            switch chunk.records[index] {
-            case .readings(let first, let batch):
-                if first.advanced(by: batch.readings.count) > position {
-                    offset = position > first ? Int(position.value - first.value) : 0
-                    break skip
-                }
-            case .alarm(let sequence, _): if sequence >= position { break skip }
-            case .gap(let gap): if gap.last >= position { break skip }
-            }
-            index += 1
-        }
-    }
-
-    /// Forgets what is left of the chunk.
-    mutating func discard() { (chunk, index, offset) = (nil, 0, 0) }
-
-    /// The next message, or nil when the chunk is used up.
-    mutating func next() -> OutgoingMessage? {
-        guard let chunk, index < chunk.records.count else { return nil }
-        switch chunk.records[index] {
-        case .readings(let first, let batch):
-            return readings(of: chunk, device: batch.device, from: first.advanced(by: offset))
-        case .alarm(let sequence, let transition):
-            index += 1
-            encode(transition, sequence)
-            return OutgoingMessage(
-                topic: topics.alarm(transition.alarm), isRetained: true, next: sequence.advanced(by: 1), readings: 0)
+        let record = chunk.records[place.record]
+        switch record.content {
+        case .readings(let batch, _):
+            return readings(of: chunk, device: batch.device, from: record.number(ofReading: place.reading), &place)
+        case .alarm(let transition):
+            place.nextRecord()
+            encode(transition, record.first, isHistorical: chunk.isHistorical)
+            if !chunk.isHistorical { currentAlarms.insert(transition.alarm) }
+            let isRetained = !chunk.isHistorical || !currentAlarms.contains(transition.alarm)
+            return OutgoingMessage(topic: topics.alarm(transition.alarm), isRetained: isRetained, readings: 0)
         case .gap(let gap):
-            index += 1
+            place.nextRecord()
             encode(gap)
-            return OutgoingMessage(topic: topics.gap, isRetained: false, next: gap.last.advanced(by: 1), readings: 0)
+            return OutgoingMessage(topic: topics.gap, isRetained: false, readings: 0)
         }
     }
 
@@ -96,43 +72,45 @@ struct MessageBuilder {
         buffer.raw("}")
     }
 
-    /// As many readings of `device` from `first` on as follow each other and fit into one payload.
+    /// As many readings of `device` as follow each other and fit into one payload. Those whose number is not the one
+    /// after the last say it (`i`).
     private mutating func readings(
-        of chunk: JournalChunk, device: DeviceID, from first: SequenceNumber
+        of chunk: OutboundChunk, device: DeviceID, from first: SequenceNumber, _ place: inout OutboundPlace
     ) -> OutgoingMessage {
         guard prepared?.isKnown(device) == true, var prepared = prepared.take() else {
-            guard case .readings(let start, let batch) = chunk.records[index] else {
-                preconditionFailure("BUG: no batch")
-            }
-            (index, offset) = (index + 1, 0)
-            return OutgoingMessage(
-                topic: "", isRetained: false, next: start.advanced(by: batch.readings.count), readings: 0,
-                flaw: "batch of an unknown device")
+            place.nextRecord()
+            return OutgoingMessage(topic: "", isRetained: false, readings: 0, flaw: "batch of an unknown device")
         }
         defer { self.prepared = prepared }
         let head = prepared.prepare(device)
-        // 120 bytes hold `,"seq":`, `,"count":`, the time, the clock, `,"readings":[` and `]}` with their widest numbers.
-        let room = payloadBytes - origin.count - head.head.count - 120
+        // 140 bytes hold `,"seq":`, `,"count":`, the time, the marks, `,"readings":[` and `]}` with their widest numbers.
+        let room = payloadBytes - origin.count - head.head.count - 140
         var (count, time, clock) = (0, Timestamp?.none, ClockState?.none)
+        var expected = first
         body.removeAll()
-        fill: while index < chunk.records.count, case .readings(let start, let batch) = chunk.records[index],
-            batch.device == device, start.advanced(by: offset) == first.advanced(by: count),
+        fill: while place.record < chunk.records.count,
+            case .readings(let batch, let offsets) = chunk.records[place.record].content, batch.device == device,
             clock == nil || clock == batch.clock
         {
             clock = batch.clock
-            while offset < batch.readings.count {
+            let start = chunk.records[place.record].first
+            while place.reading < batch.readings.count {
                 let before = body.count
-                let reading = batch.readings[offset]
-                encode(reading, of: batch, sharing: time, isFirst: count == 0, &prepared)
+                let reading = batch.readings[place.reading]
+                let number = start.advanced(by: offsets.isEmpty ? place.reading : Int(offsets[place.reading]))
+                encode(
+                    reading, of: batch, sharing: time, isFirst: count == 0,
+                    skipping: number == expected ? nil : number.value - first.value, &prepared)
                 if count > 0 && body.count > room {
                     body.truncate(to: before)
                     break fill
                 }
                 time = time ?? reading.timestamp
+                expected = number.advanced(by: 1)
                 count += 1
-                offset += 1
+                place.reading += 1
             }
-            (index, offset) = (index + 1, 0)
+            place.nextRecord()
         }
         buffer.removeAll()
         buffer.raw(origin)
@@ -143,22 +121,27 @@ struct MessageBuilder {
         buffer.raw(head.head, of: prepared.bytes.span)
         buffer.time(time ?? Timestamp(nanoseconds: 0))
         encode(clock ?? .set)
+        if chunk.isHistorical { buffer.raw(",\"historical\":true") }
         buffer.raw(",\"readings\":[")
         buffer.raw(body)
         buffer.raw("]}")
-        return OutgoingMessage(
-            topic: head.topic, isRetained: false, next: first.advanced(by: count), readings: count)
+        return OutgoingMessage(topic: head.topic, isRetained: false, readings: count)
     }
 
     private mutating func encode(
         _ reading: Reading, of batch: ReadingBatch, sharing time: Timestamp?, isFirst: Bool,
-        _ prepared: inout PreparedTags
+        skipping offset: UInt64?, _ prepared: inout PreparedTags
     ) {
         var quality = reading.quality
         guard prepared.isKnown(reading.tag) else {
             // A number must stand at its place in the sequence, even if nobody knows any more what it was.
             if !isFirst { body.raw(",") }
-            return body.raw("{\"n\":null,\"v\":null,\"q\":\"BadConfigurationError\"}")
+            body.raw("{\"n\":null,\"v\":null,\"q\":\"BadConfigurationError\"")
+            if let offset {
+                body.raw(",\"i\":")
+                body.unsigned(offset)
+            }
+            return body.raw("}")
         }
         let tag = prepared.prepare(reading.tag)
         body.raw(tag.head.dropFirst(isFirst ? 1 : 0), of: prepared.bytes.span)
@@ -175,7 +158,7 @@ struct MessageBuilder {
             }
         }
         let isShared = time == nil || time == reading.timestamp
-        if quality.isGood && isShared { return body.raw(tag.tail, of: prepared.bytes.span) }
+        if quality.isGood && isShared && offset == nil { return body.raw(tag.tail, of: prepared.bytes.span) }
         body.raw(tag.tail.dropLast(), of: prepared.bytes.span)
         if !quality.isGood {
             body.raw(",\"q\":")
@@ -185,10 +168,16 @@ struct MessageBuilder {
             body.raw(",\"t\":")
             body.time(reading.timestamp)
         }
+        if let offset {
+            body.raw(",\"i\":")
+            body.unsigned(offset)
+        }
         body.raw("}")
     }
 
-    private mutating func encode(_ transition: AlarmTransition, _ sequence: SequenceNumber) {
+    private mutating func encode(
+        _ transition: AlarmTransition, _ sequence: SequenceNumber, isHistorical: Bool
+    ) {
         buffer.removeAll()
         buffer.raw(origin)
         buffer.raw(",\"seq\":")
@@ -208,6 +197,7 @@ struct MessageBuilder {
         buffer.raw(",\"since\":")
         buffer.time(transition.since)
         encode(transition.clock)
+        if isHistorical { buffer.raw(",\"historical\":true") }
         field(",\"message\":", transition.message)
         field(",\"action\":", transition.action)
         buffer.raw("}")

@@ -1,14 +1,10 @@
-// Where readings go, compiled from the site file's `sinks:`.
+// An MQTT broker as a receiver, and what it is sent.
 
 package import MQTTLink
 
-/// A store-and-forward MQTT sink: JSON batches with QoS 1.
-package struct MQTTSinkPlan: Equatable, Sendable {
-    /// Names the sink's cursor in the journal: renaming a sink starts a new cursor.
-    package var name: String
+/// JSON messages with QoS 1.
+package struct MQTTReceiverPlan: Equatable, Sendable {
     package var broker: BrokerPlan
-    /// Who we are to the receiver: the first part of (gateway, stream, sequence).
-    package var gateway: String
     /// Topic of a device's readings, with `EquipmentPath.placeholders` in braces.
     package var topic: String
     /// Topic under which each alarm has its own retained message: `<alarmTopic>/<alarm>`.
@@ -19,12 +15,9 @@ package struct MQTTSinkPlan: Equatable, Sendable {
     package var payloadBytes: Int
 
     package init(
-        name: String, broker: BrokerPlan, gateway: String, topic: String, alarmTopic: String, window: Int = 20,
-        payloadBytes: Int = 256 * 1024
+        broker: BrokerPlan, topic: String, alarmTopic: String, window: Int = 20, payloadBytes: Int = 256 * 1024
     ) {
-        self.name = name
         self.broker = broker
-        self.gateway = gateway
         self.topic = topic
         self.alarmTopic = alarmTopic
         self.window = window

@@ -1,16 +1,16 @@
-// What is on its way to the broker, and how far the cursor may go: the bookkeeping of a sink.
+// What is on its way to the receiver, and how far the cursor may go: the bookkeeping of a sink.
 
 package import GatewayModel
 
 /// Messages sent and not yet settled, in the order of the log.
 ///
-/// The cursor only moves over messages that are settled without a gap before them: acknowledged by the broker, or set
-/// aside because no broker will ever take them. A lost link puts everything else back: sending starts again at the
+/// The cursor only moves over messages that are settled without a gap before them: confirmed by the receiver, or
+/// set aside because no receiver will ever take them. A lost link puts everything else back: sending starts again at the
 /// cursor, so a message may arrive twice and never out of order. A pure value; the sink's thread owns it.
 package struct SendWindow: Sendable {
     private struct Entry: Sendable {
-        /// The message id of libmosquitto; nil once set aside.
-        var messageID: Int32?
+        /// The name of the message; nil once set aside.
+        var messageID: DeliveryID?
         /// Where the cursor stands once this message and all before it are settled.
         var next: SequenceNumber
         var readings: Int
@@ -34,8 +34,8 @@ package struct SendWindow: Sendable {
     package var hasRoom: Bool { entries.count < size }
     package var inFlight: Int { entries.count { !$0.isSettled } }
 
-    /// A message that holds every record up to `next` was given to the broker.
-    package mutating func sent(_ messageID: Int32, next: SequenceNumber, readings: Int) {
+    /// A message that holds every record up to `next` was given to the receiver.
+    package mutating func sent(_ messageID: DeliveryID, next: SequenceNumber, readings: Int) {
         append(Entry(messageID: messageID, next: next, readings: readings, isSettled: false))
     }
 
@@ -46,11 +46,11 @@ package struct SendWindow: Sendable {
     }
 
     /// The message that was `sent` under this id will never be taken: passes it by.
-    package mutating func setAside(_ messageID: Int32) { _ = settle(messageID) }
+    package mutating func setAside(_ messageID: DeliveryID) { _ = settle(messageID) }
 
-    /// The broker has the message.
+    /// The receiver has the message.
     /// - Returns: how many readings it held; nil when nothing is in flight under this id (a late or doubled PUBACK).
-    package mutating func acknowledged(_ messageID: Int32) -> Int? { settle(messageID) }
+    package mutating func acknowledged(_ messageID: DeliveryID) -> Int? { settle(messageID) }
 
     /// Forgets what is in flight; sending goes on at the cursor.
     package mutating func linkLost() {
@@ -64,7 +64,7 @@ package struct SendWindow: Sendable {
         position = entry.next
     }
 
-    private mutating func settle(_ messageID: Int32) -> Int? {
+    private mutating func settle(_ messageID: DeliveryID) -> Int? {
         guard let place = entries.firstIndex(where: { $0.messageID == messageID && !$0.isSettled }) else { return nil }
         entries[place].isSettled = true
         let readings = entries[place].readings
@@ -78,11 +78,4 @@ package struct SendWindow: Sendable {
         cursor = last.next
         entries.removeFirst(settled.count)
     }
-}
-
-/// What a refusal of a broker means (MQTT 5.0, table 2-6).
-package enum Refusal {
-    /// True when the message itself is the reason, so that sending it again cannot help: topic name invalid, packet
-    /// too large, payload format invalid. Everything else (quota, rights, trouble inside) may pass with time.
-    package static func isForGood(_ reason: UInt8) -> Bool { [0x90, 0x95, 0x99].contains(reason) }
 }

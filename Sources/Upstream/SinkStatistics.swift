@@ -3,21 +3,23 @@
 package import GatewayModel
 
 /// Counters of one sink since its start.
-package struct MQTTSinkStatistics: Equatable, Sendable {
+package struct SinkStatistics: Equatable, Sendable {
     package var isConnected = false
-    /// When the link came up or went down last.
+    /// When the connection came up or went down last.
     package var since: Timestamp?
     package var lastError: String?
-    /// Messages given to the broker, the repeated ones and the gateway's own status included.
+    /// Messages given to the receiver, the repeated ones included.
     package var messagesSent: UInt64 = 0
     package var messagesAcknowledged: UInt64 = 0
     package var readingsAcknowledged: UInt64 = 0
-    /// Payload bytes given to the broker.
+    /// Payload bytes given to the receiver.
     package var bytesSent: UInt64 = 0
-    /// Messages that no broker will ever take, passed by.
+    /// Messages that no receiver will ever take, and records taken out of others for that reason.
     package var setAside: UInt64 = 0
     package var lastSetAside: String?
     package var inFlight = 0
+    /// Numbers of a backlog that still drains beside current data.
+    package var olderRecords: UInt64 = 0
     /// Everything before it has been acknowledged or set aside.
     package var cursor: SequenceNumber
 

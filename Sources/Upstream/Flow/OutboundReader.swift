@@ -1,0 +1,66 @@
+// From the journal to a lane: chunks as a receiver packs them, cut where the lane begins and ends.
+
+internal import GatewayModel
+internal import Journal
+
+/// What is read of one lane and not yet packed. Owned by the sink's thread.
+struct OutboundReader {
+    private let isHistorical: Bool
+    /// Readings and bytes of one read of the journal: many small batches, or a few large payloads.
+    private static let most = (records: 4096, bytes: 256 * 1024)
+
+    private(set) var chunk: OutboundChunk?
+    var place = OutboundPlace()
+    /// The number behind everything that was read; behind the last record lies what the selection left out.
+    private(set) var next = SequenceNumber(0)
+    /// The number behind everything that was packed.
+    var nextToSend: SequenceNumber {
+        guard let chunk, !isEmpty else { return next }
+        return place.next(in: chunk)
+    }
+
+    init(isHistorical: Bool) { self.isHistorical = isHistorical }
+
+    var isEmpty: Bool { place.record >= chunk?.records.count ?? 0 }
+
+    mutating func discard() { (chunk, place) = (nil, OutboundPlace()) }
+
+    /// Reads on from `position`, at most to `end`. Afterwards `next` is past `position` when the log holds more.
+    mutating func read(_ journal: Journal, from position: SequenceNumber, to end: SequenceNumber) {
+        let read = journal.read(from: position, maxRecords: Self.most.records, maxBytes: Self.most.bytes)
+        next = min(read.next, end)
+        place = OutboundPlace()
+        chunk = OutboundChunk(
+            records: read.records.compactMap { Self.cut($0, from: position, to: end) }, dictionary: read.dictionary,
+            isHistorical: isHistorical)
+    }
+
+    /// What of `record` lies in the lane; nil when nothing does.
+    static func cut(_ record: JournalRecord, from position: SequenceNumber, to end: SequenceNumber) -> OutboundRecord? {
+        switch record {
+        case .readings(let first, var batch):
+            let next = first.advanced(by: batch.readings.count)
+            let (low, high) = (max(first, position), min(next, end))
+            guard low < high else { return nil }
+            if low > first || high < next {
+                batch.readings = Array(
+                    batch.readings[Int(low.value - first.value)..<Int(high.value - first.value)])
+            }
+            return OutboundRecord(first: low, next: high, content: .readings(batch, offsets: []))
+        case .alarm(let number, let transition):
+            guard number >= position, number < end else { return nil }
+            return OutboundRecord(first: number, next: number.advanced(by: 1), content: .alarm(transition))
+        case .gap(var gap):
+            guard gap.last >= position, gap.first < end else { return nil }
+            let low = max(gap.first, position)
+            let high = min(gap.last.advanced(by: 1), end)
+            // A gap that is wholly inside keeps its count: numbers that were never given out don't count.
+            if low > gap.first || high <= gap.last {
+                gap.first = low
+                gap.last = SequenceNumber(high.value - 1)
+                gap.count = min(gap.count, high.value - low.value)
+            }
+            return OutboundRecord(first: low, next: high, content: .gap(gap))
+        }
+    }
+}
