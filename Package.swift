@@ -85,8 +85,8 @@ let package = Package(
         ours(
             "Simulation",
             [
-                "GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "MQTTLink", "MQTTDriver", "CModbus",
-                logging,
+                "GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "MQTTLink", "MQTTDriver", "Journal",
+                "Upstream", "CModbus", logging,
             ]),
         ours(
             "GatewayConfiguration",
@@ -185,7 +185,10 @@ let package = Package(
         tests("RulesTests", ["GatewayModel", "Rules"]),
         tests(
             "UpstreamTests",
-            ["GatewayModel", "GatewayPlatform", "Journal", "MQTTLink", "Upstream", "TestSupport", logging]),
+            [
+                "GatewayModel", "GatewayPlatform", "Journal", "MQTTLink", "Upstream", "Simulation", "TestSupport",
+                logging,
+            ]),
         tests("DashboardTests", ["GatewayModel", "Rules", "History", "Dashboard", logging, lifecycle]),
         tests(
             "GatewayConfigurationTests",

@@ -14,9 +14,12 @@ struct SinkSection {
     private static let topic = "lineside/{enterprise}/{site}/{area}/{line}/{cell}/{device}"
     private static let alarmTopic = "lineside/{enterprise}/{site}/alarms"
 
-    func sinks(_ root: MappingReader) -> [SinkPlan] { root.names("sinks", "the sinks").compactMap(sink) }
+    func sinks(_ root: MappingReader) -> [SinkPlan] {
+        let entries = root.names("sinks", "the sinks")
+        return entries.compactMap { sink($0, names: entries.map(\.key)) }
+    }
 
-    private func sink(_ entry: YAMLEntry) -> SinkPlan? {
+    private func sink(_ entry: YAMLEntry, names: [String]) -> SinkPlan? {
         guard Notation<String>.name.parse(entry.key) != nil else {
             problems.error(entry.place, "expected \(Notation<String>.name.expected), found '\(entry.key)'")
             return nil
@@ -26,24 +29,19 @@ struct SinkSection {
         let mqtt = reader.mapping("mqtt", "an MQTT sink")
         let plan = mqtt.flatMap { self.mqtt($0, name: entry.key) }
         _ = reader.value("when_full", Notation<WhenFull>.word)
-        let order = sendingOrder(reader)
+        let common = SelectionSection(plant: plant, problems: problems)
+        let (order, selection) = (common.order(reader), common.selection(reader))
+        let start = common.start(reader, names: names)
         reader.refuseLater("influx", "sparkplug", "http")
         if !reader.has("mqtt") && !reader.has("influx") && !reader.has("sparkplug") && !reader.has("http") {
             problems.error(reader.place, "a sink needs 'mqtt': {url: mqtt://127.0.0.1:1883}")
         }
         reader.finish()
-        return plan.map { SinkPlan(name: entry.key, gateway: plant.site, order: order, receiver: .mqtt($0)) }
-    }
-
-    private func sendingOrder(_ reader: MappingReader) -> SendingOrder {
-        var order = SendingOrder()
-        order.isLiveFirst = reader.value("live_first", .flag, default: order.isLiveFirst)
-        order.replayRate = reader.value("replay", .rate(100...10_000_000), default: order.replayRate)
-        if reader.has("replay"), !order.isLiveFirst {
-            problems.error(
-                reader.place(of: "replay"), "'replay' limits a backlog beside current data: it needs 'live_first: true'")
+        return plan.map {
+            SinkPlan(
+                name: entry.key, gateway: plant.site, order: order, selection: selection, start: start,
+                receiver: .mqtt($0))
         }
-        return order
     }
 
     private enum Format: String, CaseIterable { case json, sparkplug }

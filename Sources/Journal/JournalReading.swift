@@ -126,12 +126,27 @@ extension Journal {
 
     // MARK: Cursors
 
-    /// Where that sink goes on. One that is new starts at the oldest record held.
-    package func openCursor(sink: String) -> SequenceNumber {
+    /// Where a sink begins that the log doesn't know.
+    package enum CursorStart: Equatable, Sendable {
+        case oldest
+        case now
+    }
+
+    /// Where that sink goes on.
+    /// - Parameters:
+    ///   - start: where one begins that is new.
+    ///   - formerly: the name under which it was known before: one that is new takes that cursor over.
+    package func openCursor(
+        sink: String, start: CursorStart = .oldest, formerly: String? = nil
+    ) -> SequenceNumber {
         change { memory in
             if let present = memory.cursors[sink] { return (SequenceNumber(present), false) }
-            let oldest = memory.oldest
-            return (SequenceNumber(oldest), memory.cursors.advance(sink, to: oldest))
+            var place = start == .now ? memory.next : memory.oldest
+            if let formerly, let cursor = memory.cursors[formerly] {
+                place = cursor
+                _ = memory.cursors.remove(formerly)
+            }
+            return (SequenceNumber(place), memory.cursors.advance(sink, to: place))
         }
     }
 

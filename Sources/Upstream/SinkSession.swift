@@ -14,8 +14,8 @@ struct SinkSession<Connection: Receiver & ~Copyable>: ~Copyable {
     private var receiver: Connection
     private var lanes: SinkLanes
     private var budget: ReplayBudget
-    private var live = OutboundReader(isHistorical: false)
-    private var older = OutboundReader(isHistorical: true)
+    private var live: OutboundReader
+    private var older: OutboundReader
     private var events: [ReceiverEvent] = []
     private(set) var statistics: SinkStatistics
     /// The journal may hold more than was read.
@@ -45,11 +45,14 @@ struct SinkSession<Connection: Receiver & ~Copyable>: ~Copyable {
         self.clock = clock
         self.logger = logger
         self.receiver = receiver
-        told = journal.openCursor(sink: plan.name)
+        told = journal.openCursor(
+            sink: plan.name, start: plan.start.isAtEnd ? .now : .oldest, formerly: plan.start.formerName)
         // A backlog that drains within a second is sent in order: nothing current waits longer than that.
         lanes = SinkLanes(
             size: Self.laneSize, cursor: told,
             patience: plan.order.isLiveFirst ? UInt64(plan.order.replayRate / 2) : nil)
+        live = OutboundReader(isHistorical: false, selection: plan.selection)
+        older = OutboundReader(isHistorical: true, selection: plan.selection)
         budget = ReplayBudget(rate: plan.order.replayRate, now: clock.monotonic())
         statistics = SinkStatistics(cursor: told)
     }
@@ -129,10 +132,10 @@ struct SinkSession<Connection: Receiver & ~Copyable>: ~Copyable {
         while isBehind {
             lastRead = clock.monotonic()
             let position = lanes.position(.live)
-            live.read(journal, from: position, to: lanes.end(.live))
+            isBehind = live.read(journal, from: position, to: lanes.end(.live), now: clock.wall())
             guard live.isEmpty else { return true }
-            // Numbers that were never used, after a crash: nothing to send, so passed by.
-            if live.next > position { lanes.setAside(on: .live, next: live.next) } else { isBehind = false }
+            // Nothing to send there: numbers that were never used after a crash, or left out.
+            if live.next > position { lanes.setAside(on: .live, next: live.next) }
         }
         return false
     }
@@ -140,9 +143,9 @@ struct SinkSession<Connection: Receiver & ~Copyable>: ~Copyable {
     private mutating func readOlder() -> Bool {
         while lanes.hasRoom(.older), !isOlderStuck {
             let position = lanes.position(.older)
-            older.read(journal, from: position, to: lanes.end(.older))
+            isOlderStuck = !older.read(journal, from: position, to: lanes.end(.older), now: clock.wall())
             guard older.isEmpty else { return true }
-            if older.next > position { lanes.setAside(on: .older, next: older.next) } else { isOlderStuck = true }
+            if older.next > position { lanes.setAside(on: .older, next: older.next) }
         }
         return false
     }

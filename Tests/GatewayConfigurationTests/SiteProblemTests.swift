@@ -202,6 +202,30 @@ struct SiteProblemTests {
                     "mqtt:\n", "sinks: { p: { mqtt: { url: mqtt://b, alarm_topic: \"x/{device}\" } } }\nmqtt:\n"),
                 "site.yaml:3:51: error: alarms of all devices share one topic: no {device} in it"),
             Row(
+                "replay without live_first",
+                Sample.source("mqtt:\n", "sinks: { p: { replay: 500/s, mqtt: { url: mqtt://b } } }\nmqtt:\n"),
+                "site.yaml:3:23: error: 'replay' limits a backlog beside current data: it needs 'live_first: true'"),
+            Row(
+                "replay without a rate",
+                Sample.source(
+                    "mqtt:\n", "sinks: { p: { live_first: true, replay: 500, mqtt: { url: mqtt://b } } }\nmqtt:\n"),
+                "site.yaml:3:41: error: expected readings a second from 100/s to 10000000/s, found '500'"),
+            Row(
+                "a former name that is in use",
+                Sample.source(
+                    "mqtt:\n",
+                    "sinks: { p: { formerly: q, mqtt: { url: mqtt://b } }, q: { mqtt: { url: mqtt://b } } }\nmqtt:\n"),
+                "site.yaml:3:25: error: there still is a sink 'q', and a cursor serves one sink"),
+            Row(
+                "refresh without deadband",
+                Sample.source("mqtt:\n", "sinks: { p: { refresh: 1m, mqtt: { url: mqtt://b } } }\nmqtt:\n"),
+                "site.yaml:3:24: error: 'refresh' says how long a deadband may hold a value back: it needs 'deadband'"),
+            Row(
+                "deadband with a unit",
+                Sample.source("mqtt:\n", "sinks: { p: { deadband: 1 A, mqtt: { url: mqtt://b } } }\nmqtt:\n"),
+                "site.yaml:3:25: error: expected a width such as 0.5, or a part of the tag's range such as 1 %, "
+                    + "found '1 A'"),
+            Row(
                 "one client id twice",
                 Sample.source("mqtt:\n", "sinks: { floor: { mqtt: { url: mqtt://127.0.0.1 } } }\nmqtt:\n"),
                 "site.yaml:3:10: error: sinks.floor and mqtt.floor have the same client id 'lineside-acme-lyon-floor' "
