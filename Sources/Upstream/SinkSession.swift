@@ -158,6 +158,7 @@ struct SinkSession<Connection: Receiver & ~Copyable>: ~Copyable {
         statistics.cursor = told
         statistics.inFlight = lanes.inFlight
         statistics.olderRecords = lanes.olderRecords
+        statistics.drain.note(sent: statistics.readingsAcknowledged, end: journal.end, at: clock.monotonic())
     }
 
     private mutating func takeEvents() {

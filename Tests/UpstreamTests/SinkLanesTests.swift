@@ -159,3 +159,34 @@ struct ReplayBudgetTests {
         #expect(sent == 50)
     }
 }
+
+@Suite("The meter of a sink")
+struct DrainMeterTests {
+    @Test(
+        "says when a backlog is gone",
+        arguments: [(50_000, 5_000, 450_000, 10), (5_000, 5_000, 1_000, nil), (1_000, 5_000, 1_000, nil), (0, 0, 0, 0)]
+            as [(UInt64, UInt64, UInt64, Int64?)])
+    func timeToDrain(sent: UInt64, appended: UInt64, backlog: UInt64, seconds: Int64?) {
+        var meter = DrainMeter()
+        for second in UInt64(0)..<200 {
+            let now = MonotonicTime(nanoseconds: Int64(second) * 1_000_000_000)
+            meter.note(sent: second * sent, end: SequenceNumber(second * appended), at: now)
+        }
+        #expect((meter.sent - Double(sent)).magnitude <= 1e-3 * Double(sent))
+        // Rounded up, from rates that come near the true ones.
+        let time = meter.timeToDrain(backlog)
+        #expect((time == nil) == (seconds == nil))
+        if let time, let seconds { #expect(time >= .seconds(seconds) && time <= .seconds(seconds + 1)) }
+    }
+
+    @Test("forgets an outage within a minute")
+    func smoothing() {
+        var meter = DrainMeter()
+        for second in UInt64(0)..<60 {
+            let now = MonotonicTime(nanoseconds: Int64(second) * 1_000_000_000)
+            meter.note(sent: second < 30 ? 0 : (second - 29) * 1_000, end: SequenceNumber(second * 100), at: now)
+        }
+        #expect(meter.sent > 900 && meter.sent <= 1_000)
+        #expect(meter.timeToDrain(9_000) != nil)
+    }
+}
