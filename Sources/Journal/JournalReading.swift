@@ -13,15 +13,20 @@ extension Journal {
         read(from: from, maxRecords: maxRecords, maxBytes: maxBytes, through: reader)
     }
 
-    func read(from: SequenceNumber, maxRecords: Int, maxBytes: Int, through reader: SegmentReader) -> JournalChunk {
+    /// - Parameter sieve: takes the readings of rows, which are then in no record.
+    func read(
+        from: SequenceNumber, maxRecords: Int, maxBytes: Int, through reader: SegmentReader, sieve: RangeSieve? = nil
+    ) -> JournalChunk {
         while true {
             var chunk = ChunkBuilder(
-                from: from.value, maxRecords: maxRecords, maxBytes: maxBytes, now: clock.wall())
+                from: from.value, maxRecords: maxRecords, maxBytes: maxBytes, now: clock.wall(), sieve: sieve)
             guard fill(&chunk, through: reader) else { continue }
             if chunk.corrupt > 0 { memory.withLock { $0.statistics.corrupt += chunk.corrupt } }
-            return JournalChunk(
+            var found = JournalChunk(
                 records: putRight(chunk.records), next: SequenceNumber(chunk.next),
                 dictionary: chunk.dictionary ?? memory.withLock { $0.dictionary })
+            found.sieve = chunk.sieve
+            return found
         }
     }
 

@@ -14,7 +14,11 @@ struct ChunkBuilder {
     private var bytesLeft: Int
     private let now: Timestamp
 
-    init(from next: UInt64, maxRecords: Int, maxBytes: Int, now: Timestamp) {
+    /// Takes the readings of rows, if there is one.
+    private(set) var sieve: RangeSieve?
+
+    init(from next: UInt64, maxRecords: Int, maxBytes: Int, now: Timestamp, sieve: RangeSieve? = nil) {
+        self.sieve = sieve
         self.next = next
         recordsLeft = max(1, maxRecords)
         bytesLeft = max(1, maxBytes)
@@ -113,6 +117,10 @@ struct ChunkBuilder {
                     try rows?.skip(frame)
                     return true
                 }
+                if sieve != nil {
+                    try sift(frame, until: end, &rows, table)
+                    return bytesLeft > 0
+                }
                 guard var batch = try rows?.peek(frame) else { return true }
                 let start = rows?.next ?? next
                 let skipped = Int(clamping: next &- start)
@@ -143,6 +151,26 @@ struct ChunkBuilder {
             }
         }
         return frame.end > next ? takeDamaged(frame) : true
+    }
+
+    private mutating func sift(
+        _ frame: ScannedFrame, until end: UInt64, _ rows: inout RowReading?, _ table: JournalDictionary
+    ) throws(RowReading.Damage) {
+        // Not two owners of its arrays.
+        guard var own = sieve.take() else { return }
+        defer { sieve = own }
+        let (wanted, isUnset) = (next..<max(next, min(end, frame.end)), frame.header.flags.contains(.clockUnset))
+        do {
+            unsafe try rows?.sift(frame) { readings, first, text in
+                unsafe own.take(readings, from: first, in: wanted, of: table, text: text, isUnset: isUnset)
+            }
+        } catch {
+            // What came before the damage is not told as lost.
+            next = max(next, min(end, rows?.next ?? next))
+            throw error
+        }
+        next = max(next, min(end, frame.end))
+        use(records: 0, bytes: frame.header.payloadBytes)
     }
 
     private mutating func takeDamaged(_ frame: ScannedFrame) -> Bool {

@@ -53,7 +53,8 @@ final class SegmentReader: Sendable {
         }
         var scanner = segment.scanner(own.file, from: start?.offset ?? Int64(SegmentHeader.byteCount))
         var isComplete = true
-        while isComplete {
+        // Behind the last record there may be megabytes of nothing.
+        while isComplete, chunk.next < end {
             guard let frame = try scanner.next() else { break }
             let offset = scanner.offset - Int64(frame.header.byteCount)
             dictionaries.learn(frame)
