@@ -41,7 +41,8 @@ struct RangeSieve: Sendable {
     /// Takes what is asked for of some decoded rows, the first of which has the number `first`.
     /// - Parameter numbers: no others are taken.
     mutating func take(
-        _ rows: UnsafeBufferPointer<Reading>, from first: UInt64, in numbers: Range<UInt64>, of dictionary: JournalDictionary,
+        _ rows: UnsafeBufferPointer<Reading>, from first: UInt64, in numbers: Range<UInt64>,
+        of dictionary: JournalDictionary,
         text: [UInt8], isUnset: Bool
     ) {
         let tags = meanings(in: dictionary).tags

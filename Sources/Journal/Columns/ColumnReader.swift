@@ -203,7 +203,9 @@ struct ColumnReader {
             if header.state == nil { unsafe found.reading.become(columns.states[index]) }
             if !isPlain {
                 guard window.contains(number) else { continue }
-                if layout.clock == .unset { (found.reading, found.clock) = ledger.rebase(found.reading, number: number) }
+                if layout.clock == .unset {
+                    (found.reading, found.clock) = ledger.rebase(found.reading, number: number)
+                }
                 guard found.reading.timestamp >= from, found.reading.timestamp < to else { continue }
             }
             if header.isText { moveText(&found.reading, &piece) }
