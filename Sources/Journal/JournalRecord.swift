@@ -10,9 +10,6 @@ package struct JournalChunk: Sendable {
     /// What the ids in `records` index.
     package var dictionary: JournalDictionary
 
-    /// What was taken out of rows for a query.
-    var sieve: RangeSieve?
-
     package init(records: [JournalRecord], next: SequenceNumber, dictionary: JournalDictionary) {
         self.records = records
         self.next = next

@@ -68,10 +68,16 @@ extension Journal {
     /// What the disk doesn't give now, although it is there.
     func unread(_ range: Range<UInt64>) -> JournalGap { JournalGap(range, reason: .diskError, timestamp: clock.wall()) }
 
-    func readPart(from: UInt64, to end: UInt64, sieve: RangeSieve? = nil) -> JournalChunk {
-        read(
+    func readPart(from: UInt64, to end: UInt64) -> JournalChunk {
+        var none: RangeSieve?
+        return readPart(from: from, to: end, sieve: &none)
+    }
+
+    func readPart(from: UInt64, to end: UInt64, sieve: inout RangeSieve?) -> JournalChunk {
+        sieve?.end = end
+        return read(
             from: SequenceNumber(from), maxRecords: Int(min(end - from, UInt64(RangeReader.recordsPerRead))),
-            maxBytes: RangeReader.bytesPerRead, through: rangeReader, sieve: sieve)
+            maxBytes: RangeReader.bytesPerRead, through: rangeReader, sieve: &sieve)
     }
 }
 
@@ -120,7 +126,8 @@ package struct RangeReader {
     /// Within the first of `parts`.
     private var position: UInt64?
     private var left: Int
-    private var sieve: RangeSieve
+    /// Lent to the journal while it reads.
+    private var sieve: RangeSieve?
     private var columns: ColumnReader?
 
     init(_ query: RangeQuery, of journal: Journal) {
@@ -198,7 +205,7 @@ package struct RangeReader {
         if position == nil { journal.begin(part) }
         let start = position ?? part.range.lowerBound
         var piece = RangePiece()
-        let chunk = readPart(from: start, to: part.range.upperBound)
+        let chunk = journal.readPart(from: start, to: part.range.upperBound, sieve: &sieve)
         take(chunk, below: part.range.upperBound, into: &piece)
         position = chunk.next.value
         let isStuck = chunk.next.value == start
@@ -219,7 +226,7 @@ package struct RangeReader {
         var piece = RangePiece()
         var start = part.range.lowerBound
         while start < part.range.upperBound {
-            let chunk = readPart(from: start, to: part.range.upperBound)
+            let chunk = journal.readPart(from: start, to: part.range.upperBound, sieve: &sieve)
             guard chunk.next.value > start else {
                 piece.gaps.append(journal.unread(start..<part.range.upperBound))
                 break
@@ -234,17 +241,11 @@ package struct RangeReader {
         return piece
     }
 
-    /// What was sifted comes back in the sieve; what was not is in the records.
-    private mutating func readPart(from start: UInt64, to end: UInt64) -> JournalChunk {
-        var chunk = journal.readPart(from: start, to: end, sieve: sieve)
-        if let back = chunk.sieve { sieve = back }
-        chunk.sieve = nil
-        return chunk
-    }
-
     private mutating func take(_ chunk: JournalChunk, below end: UInt64, into piece: inout RangePiece) {
         let journal = journal
-        let sifted = sieve.empty { journal.memory.withLock { $0.clock } }
+        guard let sifted = sieve?.empty({ journal.memory.withLock { $0.clock } }),
+            let meanings = sieve?.meanings(in: chunk.dictionary)
+        else { return }
         let before = piece.readings.count
         if piece.text.isEmpty {
             piece.text = sifted.text
@@ -257,7 +258,6 @@ package struct RangeReader {
             piece.text += sifted.text
         }
         defer { if piece.readings.count > before, !chunk.records.isEmpty { piece.sort(from: before) } }
-        let meanings = sieve.meanings(in: chunk.dictionary)
         for record in chunk.records {
             switch record {
             case .alarm: break

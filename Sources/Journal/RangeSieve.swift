@@ -1,20 +1,33 @@
 // Takes out of rows what a query asks for, so that all the others never become batches.
 
 internal import GatewayModel
+internal import Series
 
-/// Owned by one query, and lent to whoever decodes rows for it.
+/// Owned by one query, and lent to whoever reads segments for it.
 struct RangeSieve: Sendable {
     /// What the ids of a dictionary mean for the query; -1: nothing.
     struct Meanings: Sendable {
-        let dictionary: JournalDictionary
+        let generation: UInt64
         let devices: [Bool]
         let tags: [Int32]
     }
+    /// The rows of one segment, as far as they were read.
+    private struct Rows: Sendable {
+        let meanings: Meanings
+        /// Nil when nothing in them can be wanted.
+        var sifter: RowSifter?
+    }
 
+    /// Behind the numbers that are wanted now.
+    var end: UInt64 = .max
     private let query: RangeQuery
     private let indices: [TagName: Int]
     /// Of the dictionary met last.
     private var known: Meanings?
+    private var rows: Rows?
+    private var chain = RowFrame.Chain()
+    /// Where the rows go on.
+    private var stop: (segment: UInt64, sequence: UInt64, offset: Int64)?
     private(set) var readings: [RangeReading] = []
     private(set) var text: [UInt8] = []
     private var hasUnset = false
@@ -25,7 +38,7 @@ struct RangeSieve: Sendable {
     }
 
     mutating func meanings(in dictionary: JournalDictionary) -> Meanings {
-        if let known, known.dictionary === dictionary { return known }
+        if let known, known.generation == dictionary.generation { return known }
         let table = dictionary.table
         let asked = Set(query.tags.map(\.device))
         let devices = table.devices.map { asked.contains($0.path) }
@@ -33,42 +46,86 @@ struct RangeSieve: Sendable {
             guard devices[Int(tag.device.index)] else { return -1 }
             return indices[table.name(of: tag.id)].map { Int32($0) } ?? -1
         }
-        let found = Meanings(dictionary: dictionary, devices: devices, tags: tags)
+        let found = Meanings(generation: dictionary.generation, devices: devices, tags: tags)
         known = found
         return found
     }
 
-    /// Takes what is asked for of some decoded rows, the first of which has the number `first`.
-    /// - Parameter numbers: no others are taken.
-    mutating func take(
-        _ rows: UnsafeBufferPointer<Reading>, from first: UInt64, in numbers: Range<UInt64>,
-        of dictionary: JournalDictionary,
-        text: [UInt8], isUnset: Bool
-    ) {
-        let tags = meanings(in: dictionary).tags
-        let (from, to) = (query.from.nanoseconds, query.to.nanoseconds)
-        unsafe tags.withUnsafeBufferPointer { tags in
-            for row in 0..<rows.count {
-                let id = unsafe Int(rows[row].tag.index)
-                guard id >= 0, id < tags.count, unsafe tags[id] >= 0 else { continue }
-                var reading = unsafe rows[row]
-                let (time, number) = (reading.timestamp.nanoseconds, first &+ UInt64(row))
-                guard isUnset || time >= from && time < to, numbers.contains(number) else { continue }
-                if reading.kind == .text { move(&reading, text) }
-                hasUnset = hasUnset || isUnset
-                readings.append(
-                    unsafe RangeReading(
-                        tag: Int(tags[id]), sequence: SequenceNumber(number), reading: reading,
-                        clock: isUnset ? .unset : .set))
-            }
-        }
+    // MARK: Where it is
+
+    /// Where a read of the segment from that number on may go on; nil: at a keyframe.
+    mutating func place(in segment: UInt64, at sequence: UInt64) -> Int64? {
+        defer { stop = nil }
+        if let stop, stop.segment == segment, stop.sequence == sequence { return stop.offset }
+        chain = RowFrame.Chain()
+        return nil
     }
 
-    private mutating func move(_ reading: inout Reading, _ source: [UInt8]) {
-        let (offset, length) = (Int(reading.bits >> 32), Int(reading.bits & 0xFFFF_FFFF))
-        let isInside = offset <= source.count && length <= source.count - offset
-        reading.bits = UInt64(text.count) << 32 | UInt64(isInside ? length : 0)
-        if isInside { text.append(contentsOf: source[offset..<offset + length]) }
+    mutating func stop(in segment: UInt64, at sequence: UInt64, offset: Int64) { stop = (segment, sequence, offset) }
+
+    /// All that was taken since it was emptied.
+    mutating func forget() {
+        (readings, text, hasUnset) = ([], [], false)
+        stop = nil
+    }
+
+    // MARK: What is taken
+
+    /// Takes what is asked for out of the next frame of rows.
+    /// - Parameter numbers: no others are taken.
+    /// - Returns: false when the frame can't be read: it is no sound one, or one that it builds on is missing.
+    mutating func take(
+        _ frame: ScannedFrame, in numbers: Range<UInt64>, lookUp: (UInt64) -> JournalDictionary?
+    ) -> Bool {
+        guard let start = RowFrame.start(of: frame), chain.follow(frame) else { return false }
+        if case .keyframe(let generation) = start, !begin(generation, lookUp) { return fail() }
+        guard var own = rows.take() else { return fail() }
+        let isSound = own.sifter == nil || sift(frame, numbers, &own)
+        rows = own
+        return isSound || fail()
+    }
+
+    private mutating func begin(_ generation: UInt64, _ lookUp: (UInt64) -> JournalDictionary?) -> Bool {
+        if rows?.meanings.generation == generation {
+            rows?.sifter?.reset()
+            return true
+        }
+        guard let dictionary = lookUp(generation) else { return false }
+        let meanings = meanings(in: dictionary)
+        let wanted = meanings.tags.map { $0 >= 0 }
+        rows = Rows(meanings: meanings, sifter: wanted.contains(true) ? RowSifter(wanted: wanted) : nil)
+        return true
+    }
+
+    private mutating func fail() -> Bool {
+        chain = RowFrame.Chain()
+        return false
+    }
+
+    private mutating func sift(_ frame: ScannedFrame, _ numbers: Range<UInt64>, _ own: inout Rows) -> Bool {
+        let (before, first) = (readings.count, frame.header.sequence)
+        let isUnset = frame.header.flags.contains(.clockUnset)
+        let (from, to, tags) = (query.from, query.to, own.meanings.tags)
+        // Not two owners of an array.
+        var (found, text) = (self.readings, self.text)
+        (self.readings, self.text) = ([], [])
+        let isSound = unsafe frame.bytes.withUnsafeBytes { raw in
+            unsafe own.sifter?.sift(
+                UnsafeRawBufferPointer(rebasing: raw[RowFrame.rows(of: frame)]), rows: frame.header.count,
+                from: frame.header.timestamp, text: &text
+            ) { row, reading in
+                let (number, time) = (first &+ UInt64(row), reading.timestamp)
+                guard numbers.contains(number), isUnset || time >= from && time < to else { return }
+                found.append(
+                    RangeReading(
+                        tag: Int(tags[Int(reading.tag.index)]), sequence: SequenceNumber(number), reading: reading,
+                        clock: isUnset ? .unset : .set))
+            } == true
+        }
+        if !isSound { found.removeLast(found.count - before) }
+        if isUnset && found.count > before { hasUnset = true }
+        (self.readings, self.text) = (found, text)
+        return isSound
     }
 
     /// What was taken, with the times that are known by now, and what its texts point into.

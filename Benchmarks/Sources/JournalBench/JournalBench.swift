@@ -12,6 +12,7 @@ enum JournalBench {
         journal-bench columns [FOLDER] [SEGMENT MiB] [SCANS]
                                         history as columns: bytes, queries, device bytes
         journal-bench once rows|floor|append|answers ROUNDS FOLDER   100,000 readings a round (for profilers)
+        journal-bench once query|queries ROUNDS FOLDER   an hour of one tag from rows: one answer a scan, 50 devices
         """
 
     static func main() {
@@ -43,6 +44,12 @@ enum JournalBench {
     private static func once(_ what: String, rounds: Int, folder: String) throws {
         if what == "append" { return try AppendBench.once(folder, perAnswer: 1000, rounds: rounds) }
         if what == "answers" { return try AppendBench.once(folder, perAnswer: 8, rounds: rounds) }
+        if what.hasPrefix("quer") {
+            let bench = try ColumnBench(
+                folder: folder, perAnswer: what == "query" ? 1000 : 20, order: what == "query" ? .steady : .channels)
+            defer { bench.cleanUp() }
+            return print("\(try bench.queries(rounds: rounds).shown(0)) µs")
+        }
         let scans = Scans(scans: 100, perAnswer: 1000)
         print(what == "rows" ? RowBench.ours(scans, rounds: rounds).bytes : RowBench.floor(scans, rounds: rounds).bytes)
     }

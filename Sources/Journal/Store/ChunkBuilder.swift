@@ -13,11 +13,10 @@ struct ChunkBuilder {
     private var recordsLeft: Int
     private var bytesLeft: Int
     private let now: Timestamp
+    /// Takes the readings of rows, which are then in no record; whoever reads for a query has one.
+    var sieve: RangeSieve?
 
-    /// Takes the readings of rows, if there is one.
-    private(set) var sieve: RangeSieve?
-
-    init(from next: UInt64, maxRecords: Int, maxBytes: Int, now: Timestamp, sieve: RangeSieve? = nil) {
+    init(from next: UInt64, maxRecords: Int, maxBytes: Int, now: Timestamp, sieve: consuming RangeSieve? = nil) {
         self.sieve = sieve
         self.next = next
         recordsLeft = max(1, maxRecords)
@@ -106,6 +105,7 @@ struct ChunkBuilder {
         _ lookUp: (UInt64) -> JournalDictionary?
     ) -> Bool {
         guard frame.header.sequence < end else { return false }
+        if sieve != nil { return sift(frame, until: end, lookUp) }
         rows = RowReading.begin(frame, rows.take(), lookUp: lookUp)
         if frame.header.sequence > next {
             guard isEmpty || recordsLeft > 0 else { return false }
@@ -116,10 +116,6 @@ struct ChunkBuilder {
                 if frame.end <= next {
                     try rows?.skip(frame)
                     return true
-                }
-                if sieve != nil {
-                    try sift(frame, until: end, &rows, table)
-                    return bytesLeft > 0
                 }
                 guard var batch = try rows?.peek(frame) else { return true }
                 let start = rows?.next ?? next
@@ -154,23 +150,18 @@ struct ChunkBuilder {
     }
 
     private mutating func sift(
-        _ frame: ScannedFrame, until end: UInt64, _ rows: inout RowReading?, _ table: JournalDictionary
-    ) throws(RowReading.Damage) {
-        // Not two owners of its arrays.
-        guard var own = sieve.take() else { return }
-        defer { sieve = own }
-        let (wanted, isUnset) = (next..<max(next, min(end, frame.end)), frame.header.flags.contains(.clockUnset))
-        do {
-            unsafe try rows?.sift(frame) { readings, first, text in
-                unsafe own.take(readings, from: first, in: wanted, of: table, text: text, isUnset: isUnset)
-            }
-        } catch {
-            // What came before the damage is not told as lost.
-            next = max(next, min(end, rows?.next ?? next))
-            throw error
+        _ frame: ScannedFrame, until end: UInt64, _ lookUp: (UInt64) -> JournalDictionary?
+    ) -> Bool {
+        if frame.header.sequence > next {
+            guard isEmpty || recordsLeft > 0 else { return false }
+            fill(to: frame.header.sequence, reason: .corrupt, timestamp: frame.header.timestamp)
         }
-        next = max(next, min(end, frame.end))
+        let isSound = sieve?.take(frame, in: next..<max(next, min(end, frame.end)), lookUp: lookUp) == true
+        guard frame.end > next else { return true }
+        guard isSound else { return takeDamaged(frame) }
+        next = min(end, frame.end)
         use(records: 0, bytes: frame.header.payloadBytes)
+        return bytesLeft > 0
     }
 
     private mutating func takeDamaged(_ frame: ScannedFrame) -> Bool {

@@ -94,16 +94,8 @@ struct RowReading: Sendable {
     }
 
     /// Passes everything that is left of the frame.
-    mutating func skip(_ scanned: ScannedFrame) throws(Damage) { unsafe try sift(scanned) { _, _, _ in } }
-
-    /// The same, and lends the readings in between, of any answers: the first one's number, and what texts point into.
-    mutating func sift(
-        _ scanned: ScannedFrame, _ body: (UnsafeBufferPointer<Reading>, UInt64, [UInt8]) -> Void
-    ) throws(Damage) {
-        if let held {
-            unsafe held.readings.withUnsafeBufferPointer { unsafe body($0, next, held.text) }
-            take(held.readings.count)
-        }
+    mutating func skip(_ scanned: ScannedFrame) throws(Damage) {
+        if let held { take(held.readings.count) }
         let end = RowFrame.rows(of: scanned).upperBound
         var (text, isSound) = ([UInt8](), true)
         unsafe withUnsafeTemporaryAllocation(of: Reading.self, capacity: Self.mostReadings) { room in
@@ -115,11 +107,9 @@ struct RowReading: Sendable {
                         UnsafeRawBufferPointer(rebasing: raw[from..<end]), oneAnswer: false,
                         into: UnsafeMutableBufferPointer(rebasing: room[..<count]), text: &text)
                 }
-                let rows = stop?.rows ?? 0
-                isSound = rows > 0
-                unsafe body(UnsafeBufferPointer(rebasing: room[..<rows]), next, text)
                 text.removeAll(keepingCapacity: true)
-                next += UInt64(rows)
+                isSound = (stop?.rows ?? 0) > 0
+                next += UInt64(stop?.rows ?? 0)
                 offset += stop?.offset ?? 0
             }
         }
