@@ -140,8 +140,8 @@ let package = Package(
         .executableTarget(
             name: "JournalBench",
             dependencies: [
-                "GatewayModel", "GatewayPlatform", "Series", "Journal", "TestSupport", "BenchReport", "CJournalFloor",
-                logging,
+                "GatewayModel", "GatewayPlatform", "Series", "Journal", "History", "TestSupport", "BenchReport",
+                "CJournalFloor", logging,
             ],
             path: "Benchmarks/Sources/JournalBench", swiftSettings: strict),
 

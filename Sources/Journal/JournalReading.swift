@@ -14,10 +14,23 @@ extension Journal {
     }
 
     func read(from: SequenceNumber, maxRecords: Int, maxBytes: Int, through reader: SegmentReader) -> JournalChunk {
+        var none: RangeSieve?
+        return read(from: from, maxRecords: maxRecords, maxBytes: maxBytes, through: reader, sieve: &none)
+    }
+
+    /// - Parameter sieve: takes the readings of rows, which are then in no record.
+    func read(
+        from: SequenceNumber, maxRecords: Int, maxBytes: Int, through reader: SegmentReader, sieve: inout RangeSieve?
+    ) -> JournalChunk {
         while true {
             var chunk = ChunkBuilder(
-                from: from.value, maxRecords: maxRecords, maxBytes: maxBytes, now: clock.wall())
-            guard fill(&chunk, through: reader) else { continue }
+                from: from.value, maxRecords: maxRecords, maxBytes: maxBytes, now: clock.wall(), sieve: sieve.take())
+            let isWhole = fill(&chunk, through: reader)
+            sieve = chunk.sieve.take()
+            guard isWhole else {
+                sieve?.forget()
+                continue
+            }
             if chunk.corrupt > 0 { memory.withLock { $0.statistics.corrupt += chunk.corrupt } }
             return JournalChunk(
                 records: putRight(chunk.records), next: SequenceNumber(chunk.next),
@@ -42,9 +55,10 @@ extension Journal {
             let pieces = segments.isEmpty ? [(chunk.next..<oldest, .diskError)] : givenUp.pieces(chunk.next..<oldest)
             for (range, reason) in pieces { chunk.fill(to: range.upperBound, reason: reason) }
         }
-        while chunk.next < tail {
+        let limit = chunk.sieve?.end ?? .max
+        while chunk.next < min(tail, limit) {
             guard let index = segments.lastIndex(where: { $0.first <= chunk.next }) else { break }
-            let end = index + 1 < segments.count ? min(segments[index + 1].first, tail) : tail
+            let end = min(index + 1 < segments.count ? min(segments[index + 1].first, tail) : tail, limit)
             guard read(segments[index], until: end, of: segments, into: &chunk, through: reader) else { break }
             let isLive = memory.withLock { ($0.segments.first?.number ?? .max) <= segments[index].number }
             guard isLive else {
@@ -52,7 +66,7 @@ extension Journal {
                 return false
             }
         }
-        if chunk.next >= tail { readTail(&chunk) }
+        if chunk.next >= tail, chunk.next < limit { readTail(&chunk) }
         return true
     }
 

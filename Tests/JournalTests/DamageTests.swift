@@ -40,7 +40,7 @@ import Testing
     /// Every byte that was written, and a few of the many zeros between: a header's all fail the same checksum, and
     /// those before the seal are part of nothing.
     private static func telling(_ bytes: [UInt8]) -> [Int] {
-        let seal = bytes.count - 1024
+        let seal = bytes.count - 2048
         let used = bytes[..<seal].lastIndex { $0 != 0 } ?? 0
         return bytes.indices.filter { offset in
             if offset < 4096 { return offset < 200 || offset % 2048 > 2040 || offset % 67 == 0 }

@@ -5,10 +5,12 @@ internal import GatewayModel
 enum SealFrame {
     private static let keyframeBytes = 16
     private static let prefixBytes = 32
+    private static let filterBytes = TagFilter.bits / 8
     /// With its header. Every segment keeps this room free at its end: whole sectors, so that a torn seal damages no
-    /// frame before it.
-    static let byteCount = 1024
+    /// frame before it. Half as much held 32 keyframes, one in three of a segment of 8 MiB.
+    static let byteCount = 2048
     private static let payloadBytes = byteCount - FrameHeader.byteCount
+    static let mostKeyframes = (payloadBytes - prefixBytes - filterBytes) / keyframeBytes
 
     /// Where it stands in a segment of that many bytes.
     static func offset(segmentBytes: Int64) -> Int64 { segmentBytes - Int64(byteCount) }
@@ -36,18 +38,19 @@ enum SealFrame {
         }
     }
 
-    /// Nil for the seals of the first stores, which told nothing but the count.
+    /// Nil for the seals of the first stores, which told nothing but the count. Shorter ones are read, too.
     static func summary(of frame: ScannedFrame) -> SegmentSummary? {
-        guard frame.header.type == FrameType.seal, frame.payload.count >= payloadBytes else { return nil }
+        let least = prefixBytes + filterBytes
+        guard frame.header.type == FrameType.seal, frame.payload.count >= least else { return nil }
         let (bytes, at) = (frame.bytes, frame.payload.lowerBound)
         let count = Int(bytes.number(at: at + 28, as: UInt32.self))
         let words = (0..<TagFilter.bits / 64).map { bytes.number(at: at + prefixBytes + $0 * 8, as: UInt64.self) }
-        guard count <= SegmentSummary.mostKeyframes, let tags = TagFilter(words: words) else { return nil }
+        guard count <= (frame.payload.count - least) / keyframeBytes, let tags = TagFilter(words: words) else { return nil }
         let span = RecordSpan(
             first: Timestamp(nanoseconds: bytes.number(at: at + 8, as: Int64.self)),
             last: Timestamp(nanoseconds: bytes.number(at: at + 16, as: Int64.self)),
             hasUnsetTimes: bytes.number(at: at + 24, as: UInt32.self) & 1 != 0, tags: tags)
-        let places = at + prefixBytes + TagFilter.bits / 8
+        let places = at + least
         let keyframes = (0..<count).map { index in
             let place = places + index * keyframeBytes
             return Keyframe(
