@@ -25,14 +25,21 @@ struct SinkSection {
         reader.ignore("description")
         let mqtt = reader.mapping("mqtt", "an MQTT sink")
         let plan = mqtt.flatMap { self.mqtt($0, name: entry.key) }
+        let postgres = reader.mapping("postgres", "a PostgreSQL sink").flatMap {
+            PostgresSection(environment: environment, problems: problems).read($0)
+        }
         _ = reader.value("when_full", Notation<WhenFull>.word)
         let order = sendingOrder(reader)
         reader.refuseLater("influx", "sparkplug", "http")
-        if !reader.has("mqtt") && !reader.has("influx") && !reader.has("sparkplug") && !reader.has("http") {
+        if !reader.has("mqtt") && !reader.has("postgres") && !reader.has("influx") && !reader.has("sparkplug") && !reader.has("http") {
             problems.error(reader.place, "a sink needs 'mqtt': {url: mqtt://127.0.0.1:1883}")
         }
         reader.finish()
-        return plan.map { SinkPlan(name: entry.key, gateway: plant.site, order: order, receiver: .mqtt($0)) }
+        if reader.has("mqtt") && reader.has("postgres") {
+            problems.error(reader.place(of: "postgres"), "a sink has one receiver; 'mqtt' and 'postgres' are two sinks")
+        }
+        let receiver = plan.map(ReceiverPlan.mqtt) ?? postgres.map(ReceiverPlan.postgres)
+        return receiver.map { SinkPlan(name: entry.key, gateway: plant.site, order: order, receiver: $0) }
     }
 
     private func sendingOrder(_ reader: MappingReader) -> SendingOrder {
@@ -143,7 +150,7 @@ struct SinkSection {
             default: "127.0.0.1:8080")
         reader.finish()
         guard listen != "off", let end = HostAndPort(listen) else { return nil }
-        guard end.host == "localhost" || end.host == "::1" || isLoopback(end.host) else {
+        guard Self.isLoopback(end.host) else {
             problems.error(
                 reader.place(of: "listen"),
                 "\(end.host) is open to the network; without logins and TLS, which come with a later version, "
@@ -154,7 +161,8 @@ struct SinkSection {
     }
 
     /// 127.0.0.0/8, RFC 5735; a name such as `127.example.com` is none of it.
-    private func isLoopback(_ host: String) -> Bool {
+    static func isLoopback(_ host: String) -> Bool {
+        if host == "localhost" || host == "::1" { return true }
         let numbers = host.split(separator: ".", omittingEmptySubsequences: false).map { UInt8($0) }
         return numbers.count == 4 && numbers[0] == 127 && !numbers.contains(nil)
     }
