@@ -51,6 +51,7 @@ let package = Package(
         .target(name: "CPlatform"),
         ours("GatewayPlatform", ["GatewayModel", "CPlatform"]),
         .systemLibrary(name: "CModbus", pkgConfig: "libmodbus", providers: [.apt(["libmodbus-dev"])]),
+        .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(name: "CMosquitto", pkgConfig: "libmosquitto", providers: [.apt(["libmosquitto-dev"])]),
 
         // Field: registers and topics become readings.
@@ -71,6 +72,7 @@ let package = Package(
 
         // Upstream, and the people who look in.
         ours("Upstream", ["GatewayModel", "GatewayPlatform", "Journal", "MQTTLink", logging]),
+        ours("UpstreamPostgres", ["GatewayModel", "GatewayPlatform", "Journal", "Upstream", "CPostgres", logging]),
         ours(
             "Dashboard",
             [
@@ -104,7 +106,8 @@ let package = Package(
             "Gateway",
             [
                 "GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "MQTTLink", "MQTTDriver", "Journal",
-                "Writes", "History", "Rules", "Upstream", "Dashboard", "GatewayConfiguration", logging, lifecycle,
+                "Writes", "History", "Rules", "Upstream", "UpstreamPostgres", "Dashboard", "GatewayConfiguration",
+                logging, lifecycle,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ]),
         .executableTarget(
@@ -188,6 +191,12 @@ let package = Package(
             [
                 "GatewayModel", "GatewayPlatform", "Journal", "MQTTLink", "Upstream", "Simulation", "TestSupport",
                 logging,
+            ]),
+        tests(
+            "UpstreamPostgresTests",
+            [
+                "GatewayModel", "GatewayPlatform", "Journal", "Upstream", "UpstreamPostgres", "CPostgres",
+                "TestSupport", logging,
             ]),
         tests("DashboardTests", ["GatewayModel", "Rules", "History", "Dashboard", logging, lifecycle]),
         tests(

@@ -6,6 +6,7 @@ internal import Journal
 internal import Logging
 internal import Synchronization
 internal import Upstream
+internal import UpstreamPostgres
 
 /// Starts, exchanges and stops sinks. Its methods block; the wiring calls them from a thread of its own.
 final class SinkSide: Sendable {
@@ -55,6 +56,10 @@ final class SinkSide: Sendable {
         case .mqtt(let mqtt):
             Sink(plan: plan, journal: journal, clock: SystemClock(), logger: logger) {
                 MQTTReceiver(plan: mqtt, context: $0)
+            }
+        case .postgres(let postgres):
+            Sink(plan: plan, journal: journal, clock: SystemClock(), logger: logger) {
+                PostgresReceiver(plan: postgres, context: $0)
             }
         }
     }

@@ -26,22 +26,42 @@ struct SinkSection {
         }
         guard let reader = MappingReader(entry.value, "a sink", at: entry.place, problems: problems) else { return nil }
         reader.ignore("description")
-        let mqtt = reader.mapping("mqtt", "an MQTT sink")
-        let plan = mqtt.flatMap { self.mqtt($0, name: entry.key) }
+        let receiver = receiver(reader, name: entry.key)
         _ = reader.value("when_full", Notation<WhenFull>.word)
         let common = SelectionSection(plant: plant, problems: problems)
         let (order, selection) = (common.order(reader), common.selection(reader))
         let start = common.start(reader, names: names)
-        reader.refuseLater("influx", "sparkplug", "http")
-        if !reader.has("mqtt") && !reader.has("influx") && !reader.has("sparkplug") && !reader.has("http") {
-            problems.error(reader.place, "a sink needs 'mqtt': {url: mqtt://127.0.0.1:1883}")
-        }
         reader.finish()
-        return plan.map {
+        return receiver.map {
             SinkPlan(
-                name: entry.key, gateway: plant.site, order: order, selection: selection, start: start,
-                receiver: .mqtt($0))
+                name: entry.key, gateway: plant.site, order: order, selection: selection, start: start, receiver: $0)
         }
+    }
+
+    /// The one receiver that a sink has.
+    private func receiver(_ reader: MappingReader, name: String) -> ReceiverPlan? {
+        let kinds: [(key: String, what: String, read: (MappingReader) -> ReceiverPlan?)] = [
+            ("mqtt", "an MQTT sink", { mqtt($0, name: name).map(ReceiverPlan.mqtt) }),
+            (
+                "postgres", "a PostgreSQL sink",
+                { PostgresSection(environment: environment, problems: problems).read($0).map(ReceiverPlan.postgres) }
+            ),
+        ]
+        let present = kinds.filter { reader.has($0.key) }
+        if present.isEmpty {
+            let all = kinds.map { "'\($0.key)'" }
+            problems.error(
+                reader.place,
+                "a sink needs one of \(all.dropLast().joined(separator: ", ")) and \(all.last ?? ""), such as "
+                    + "'mqtt': {url: mqtt://127.0.0.1:1883}")
+        }
+        for other in present.dropFirst() {
+            problems.error(
+                reader.place(of: other.key),
+                "a sink has one receiver; '\(present[0].key)' and '\(other.key)' are two sinks")
+        }
+        let receivers = present.map { kind in reader.mapping(kind.key, kind.what).flatMap(kind.read) }
+        return receivers.first ?? nil
     }
 
     private enum Format: String, CaseIterable { case json, sparkplug }
@@ -141,7 +161,7 @@ struct SinkSection {
             default: "127.0.0.1:8080")
         reader.finish()
         guard listen != "off", let end = HostAndPort(listen) else { return nil }
-        guard end.host == "localhost" || end.host == "::1" || isLoopback(end.host) else {
+        guard Self.isLoopback(end.host) else {
             problems.error(
                 reader.place(of: "listen"),
                 "\(end.host) is open to the network; without logins and TLS, which come with a later version, "
@@ -152,7 +172,8 @@ struct SinkSection {
     }
 
     /// 127.0.0.0/8, RFC 5735; a name such as `127.example.com` is none of it.
-    private func isLoopback(_ host: String) -> Bool {
+    static func isLoopback(_ host: String) -> Bool {
+        if host == "localhost" || host == "::1" { return true }
         let numbers = host.split(separator: ".", omittingEmptySubsequences: false).map { UInt8($0) }
         return numbers.count == 4 && numbers[0] == 127 && !numbers.contains(nil)
     }

@@ -176,6 +176,7 @@ struct SinkSession<Connection: Receiver & ~Copyable>: ~Copyable {
             logger.info("connected", metadata: ["sink": "\(plan.name)", "receiver": "\(plan.receiver.address)"])
         case .lost(let reason): lost(reason)
         case .delivered(let id): settle(id, lost: 0)
+        case .poison: break
         case .refused(let id, let reason, let records):
             settle(id, lost: records)
             noteSetAside(reason, records: records)

@@ -50,6 +50,16 @@ package final class ChildProcess: Sendable {
         if !isReaped.withLock({ $0 }) { kill(id, signal) }
     }
 
+    /// False once it has ended by itself.
+    var isRunning: Bool {
+        isReaped.withLock { isReaped in
+            guard !isReaped else { return false }
+            var status: Int32 = 0
+            if unsafe waitpid(id, &status, WNOHANG) == id { isReaped = true }
+            return !isReaped
+        }
+    }
+
     package func wait() {
         isReaped.withLock { isReaped in
             guard !isReaped else { return }

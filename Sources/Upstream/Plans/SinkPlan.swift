@@ -52,11 +52,13 @@ package struct SendingOrder: Equatable, Sendable {
 /// To whom a sink sends.
 package enum ReceiverPlan: Equatable, Sendable {
     case mqtt(MQTTReceiverPlan)
+    case postgres(PostgresReceiverPlan)
 
     /// The broker, when it is one.
     package var broker: BrokerPlan? {
         switch self {
         case .mqtt(let plan): plan.broker
+        case .postgres: nil
         }
     }
 
@@ -64,6 +66,7 @@ package enum ReceiverPlan: Equatable, Sendable {
     package var address: String {
         switch self {
         case .mqtt(let plan): "mqtt://\(plan.broker.host):\(plan.broker.port)"
+        case .postgres(let plan): plan.address
         }
     }
 }
