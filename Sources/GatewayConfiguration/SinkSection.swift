@@ -2,7 +2,6 @@
 
 internal import GatewayModel
 internal import Journal
-internal import MQTTLink
 internal import Upstream
 
 /// Reads what lies behind the pipeline.
@@ -10,9 +9,6 @@ struct SinkSection {
     let plant: Plant
     let environment: [String: String]
     let problems: Problems
-
-    private static let topic = "lineside/{enterprise}/{site}/{area}/{line}/{cell}/{device}"
-    private static let alarmTopic = "lineside/{enterprise}/{site}/alarms"
 
     func sinks(_ root: MappingReader) -> [SinkPlan] {
         let entries = root.names("sinks", "the sinks")
@@ -41,7 +37,13 @@ struct SinkSection {
     /// The one receiver that a sink has.
     private func receiver(_ reader: MappingReader, name: String) -> ReceiverPlan? {
         let kinds: [(key: String, what: String, read: (MappingReader) -> ReceiverPlan?)] = [
-            ("mqtt", "an MQTT sink", { mqtt($0, name: name).map(ReceiverPlan.mqtt) }),
+            (
+                "mqtt", "an MQTT sink",
+                {
+                    MQTTSinkSection(plant: plant, environment: environment, problems: problems).read($0, name: name)
+                        .map(ReceiverPlan.mqtt)
+                }
+            ),
             (
                 "postgres", "a PostgreSQL sink",
                 { PostgresSection(environment: environment, problems: problems).read($0).map(ReceiverPlan.postgres) }
@@ -62,44 +64,6 @@ struct SinkSection {
         }
         let receivers = present.map { kind in reader.mapping(kind.key, kind.what).flatMap(kind.read) }
         return receivers.first ?? nil
-    }
-
-    private enum Format: String, CaseIterable { case json, sparkplug }
-
-    private func mqtt(_ reader: MappingReader, name: String) -> MQTTReceiverPlan? {
-        let broker = BrokerSection(environment: environment, problems: problems).read(
-            reader, address: "url", clientID: plant.clientID(name))
-        if let format = reader.value("format", Notation<Format>.word), format != .json {
-            problems.error(
-                reader.place(of: "format"), "the format '\(format.rawValue)' is not supported by this version")
-        }
-        let topic = reader.value("topic", .text, default: Self.topic)
-        if let problem = TopicNotation.problem(withTemplate: topic) {
-            problems.error(reader.place(of: "topic"), problem)
-        }
-        let alarms = alarmTopic(reader)
-        let window = reader.value("window", .integer(1...1000), default: 20)
-        let most = Int64(Limits.outgoingPayloadBytes)
-        let payload = reader.value("payload", .size(from: 4 << 10, to: most), default: most)
-        reader.refuseLater("qos", "retain")
-        reader.finish()
-        guard let broker else { return nil }
-        return MQTTReceiverPlan(
-            broker: broker, topic: topic, alarmTopic: alarms, window: window, payloadBytes: Int(payload))
-    }
-
-    private func alarmTopic(_ reader: MappingReader) -> String {
-        let template = reader.value("alarm_topic", .text, default: Self.alarmTopic)
-        let place = EquipmentPath(site: plant.site, device: "")
-        for level in ["area", "line", "cell", "device"] where template.contains("{\(level)}") {
-            problems.error(
-                reader.place(of: "alarm_topic"), "alarms of all devices share one topic: no {\(level)} in it")
-            return template
-        }
-        if let problem = TopicNotation.problem(withTemplate: template) {
-            problems.error(reader.place(of: "alarm_topic"), problem)
-        }
-        return place.filled(into: template)
     }
 
     /// - Returns: the journal and the bytes of RAM for the recent past.

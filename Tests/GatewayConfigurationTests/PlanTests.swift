@@ -152,6 +152,23 @@ struct PlanTests {
                             alarmTopic: "lineside/acme/lyon/alarms"))))
     }
 
+    @Test("a sink has the shape that it asks for, with the topics that go with it")
+    func shapes() throws {
+        let words = ["json", "lineside", "telegraf", "thingsboard", "edgex", "azure", "opcua-pubsub", "homeassistant"]
+        for word in words + ["simple"] {
+            let sinks = "sinks: { plant: { mqtt: { url: \"mqtt://b\", format: \(word) } } }\n"
+            let plan = try SiteFolder(Sample.site("devices:", sinks + "devices:")).load().plan
+            guard case .mqtt(let mqtt) = try #require(plan.sinks.first).receiver else { continue }
+            #expect(mqtt.shape == (word == "json" ? .lineside : MessageShape(rawValue: word)))
+            #expect(mqtt.topic == mqtt.shape.usualTopic && mqtt.isRetained == (word == "homeassistant"))
+        }
+        let keys = "format: homeassistant, topic: \"p/{device}\", retain: false, discovery: ha"
+        let sinks = "sinks: { plant: { mqtt: { url: \"mqtt://b\", \(keys) } } }\n"
+        let plan = try SiteFolder(Sample.site("devices:", sinks + "devices:")).load().plan
+        guard case .mqtt(let mqtt) = try #require(plan.sinks.first).receiver else { return }
+        #expect(mqtt.topic == "p/{device}" && !mqtt.isRetained && mqtt.discoveryPrefix == "ha")
+    }
+
     @Test("what a sink is promised stands in the store's plan, and how long things are kept")
     func promises() throws {
         let mqtt = "mqtt: { url: \"mqtt://[::1]\" }"

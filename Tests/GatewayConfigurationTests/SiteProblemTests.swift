@@ -197,6 +197,19 @@ struct SiteProblemTests {
                 Sample.source("mqtt:\n", "sinks: { p: { mqtt: { url: mqtt://b, topic: \"x/{devise}\" } } }\nmqtt:\n"),
                 "site.yaml:3:45: error: unknown placeholder '{devise}'; did you mean 'device'?"),
             Row(
+                "shape", Self.sink("format: telegraph"),
+                "site.yaml:3:46: error: expected lineside, telegraf, thingsboard, edgex, azure, opcua-pubsub, "
+                    + "homeassistant or simple, found 'telegraph'"),
+            Row(
+                "device in a topic that is the receiver's own", Self.sink("format: thingsboard, topic: \"t/{device}\""),
+                "site.yaml:3:66: error: unknown placeholder '{device}'; there are {enterprise} and {site}"),
+            Row(
+                "retained at a ThingsBoard", Self.sink("format: thingsboard, retain: true"),
+                "site.yaml:3:67: error: a ThingsBoard keeps no messages: leave 'retain' out"),
+            Row(
+                "discovery of nobody", Self.sink("discovery: ha"),
+                "site.yaml:3:49: error: 'discovery' belongs to 'format: homeassistant'"),
+            Row(
                 "alarm topic of a device",
                 Sample.source(
                     "mqtt:\n", "sinks: { p: { mqtt: { url: mqtt://b, alarm_topic: \"x/{device}\" } } }\nmqtt:\n"),
@@ -243,5 +256,10 @@ struct SiteProblemTests {
         #expect(
             try SiteFolder(Sample.files(["site.yaml": site])).problems()
                 == ["site.yaml:15:17: error: a/b/c/meter is already a device of 'devices' (line 6)"])
+    }
+
+    /// A site with one MQTT sink that has these keys beside its address.
+    private static func sink(_ keys: String) -> [String: String] {
+        Sample.source("mqtt:\n", "sinks: { p: { mqtt: { url: mqtt://b, \(keys) } } }\nmqtt:\n")
     }
 }
