@@ -138,6 +138,9 @@ extension Journal {
     /// Where the log ends now: the number that the next record gets.
     package var end: SequenceNumber { memory.withLock { SequenceNumber($0.next) } }
 
+    /// The table that the newest records index.
+    package var dictionary: JournalDictionary { memory.withLock { $0.dictionary } }
+
     // MARK: Cursors
 
     /// Where a sink begins that the log doesn't know.

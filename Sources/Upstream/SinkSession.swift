@@ -14,6 +14,9 @@ struct SinkSession<Connection: Receiver & ~Copyable>: ~Copyable {
     private var receiver: Connection
     private var lanes: SinkLanes
     private var budget: ReplayBudget
+    private var lead = AlarmLead()
+    /// Of the backlog, alarms that were read and wait to be sent.
+    private var leading = OutboundReader(isHistorical: true, selection: SelectionPlan())
     private var live: OutboundReader
     private var older: OutboundReader
     private var events: [ReceiverEvent] = []
@@ -86,12 +89,38 @@ struct SinkSession<Connection: Receiver & ~Copyable>: ~Copyable {
     /// - Returns: how long until the budget of the backlog allows more; a long time when it is not what is waited for.
     private mutating func fill() -> Duration {
         while receiver.canSend {
+            if lead.isUnderWay {
+                guard sendLead() else { return .seconds(3600) }
+                continue
+            }
             if liveInARow >= Self.mostInARow, sendOlder() { continue }
             if sendLive() || sendOlder() { continue }
             let waits = lanes.hasRoom(.older) && !isOlderStuck
             return waits ? budget.pause : .seconds(3600)
         }
         return .seconds(3600)
+    }
+
+    /// Alarms of a backlog, before anything else.
+    private mutating func sendLead() -> Bool {
+        guard let position = lead.position else { return false }
+        if leading.isEmpty {
+            let next = leading.readAlarms(journal, from: position, to: lead.limit, like: plan.selection)
+            guard leading.isEmpty else { return true }
+            lead.advance(to: next)
+            return true
+        }
+        guard let chunk = leading.chunk else { return false }
+        switch receiver.send(chunk, from: &leading.place) {
+        case .sent(let id, _, let bytes):
+            lead.sent(id)
+            statistics.messagesSent += 1
+            statistics.bytesSent += UInt64(bytes)
+        case .setAside(let reason): noteSetAside(reason, records: 1)
+        case .notNow: return false
+        }
+        if leading.isEmpty { lead.advance(to: leading.nextToSend) }
+        return true
     }
 
     private mutating func sendLive() -> Bool {
@@ -103,6 +132,7 @@ struct SinkSession<Connection: Receiver & ~Copyable>: ~Copyable {
 
     private mutating func sendOlder() -> Bool {
         liveInARow = 0
+        older.lead = lead
         guard lanes.hasRoom(.older), budget.allows(at: clock.monotonic()), !older.isEmpty || readOlder(),
             let chunk = older.chunk
         else { return false }
@@ -154,6 +184,7 @@ struct SinkSession<Connection: Receiver & ~Copyable>: ~Copyable {
         if lanes.cursor != told {
             told = lanes.cursor
             journal.acknowledge(sink: plan.name, next: told)
+            lead.forget(before: told)
         }
         statistics.cursor = told
         statistics.inFlight = lanes.inFlight
@@ -171,8 +202,9 @@ struct SinkSession<Connection: Receiver & ~Copyable>: ~Copyable {
         case .ready:
             statistics.isConnected = true
             statistics.since = clock.wall()
-            lanes.connected(end: journal.end)
+            let stretch = lanes.connected(end: journal.end)
             beginAgain()
+            if let stretch, plan.selection.alarms != .none { lead.begin(stretch) }
             logger.info("connected", metadata: ["sink": "\(plan.name)", "receiver": "\(plan.receiver.address)"])
         case .lost(let reason): lost(reason)
         case .delivered(let id): settle(id, lost: 0)
@@ -184,6 +216,7 @@ struct SinkSession<Connection: Receiver & ~Copyable>: ~Copyable {
     }
 
     private mutating func settle(_ id: DeliveryID, lost records: Int) {
+        guard !lead.settled(id) else { return statistics.messagesAcknowledged += 1 }
         guard let readings = lanes.settled(id) else { return }
         statistics.messagesAcknowledged += 1
         statistics.readingsAcknowledged += UInt64(max(0, readings - records))
@@ -193,12 +226,14 @@ struct SinkSession<Connection: Receiver & ~Copyable>: ~Copyable {
     private mutating func beginAgain() {
         live.discard()
         older.discard()
+        leading.discard()
         receiver.discard()
         isBehind = true
     }
 
     private mutating func lost(_ reason: String) {
         lanes.linkLost()
+        lead.linkLost()
         beginAgain()
         if statistics.isConnected || statistics.since == nil { statistics.since = clock.wall() }
         statistics.isConnected = false

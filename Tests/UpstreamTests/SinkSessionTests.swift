@@ -49,6 +49,14 @@ private struct VirtualPlant: ~Copyable {
         for _ in 0..<turns { session.turn(bell: bell, timeout: .zero) }
     }
 
+    mutating func append(alarm: String, isActive: Bool) {
+        journal.append(
+            AlarmTransition(
+                alarm: alarm, state: isActive ? .active : .cleared, priority: .high, device: "d", tag: "t", value: 1,
+                limit: 0, unit: "", timestamp: clock.wall(), since: clock.wall(), message: "", action: ""))
+        appended += 1
+    }
+
     mutating func pass(for duration: Duration, turns: Int = 2) {
         for _ in 0..<Int(duration / step) { pass(turns: turns) }
     }
@@ -108,6 +116,48 @@ struct SinkSessionTests {
         #expect(isDrained)
         #expect(plant.farEnd.ledger.missing(1..<plant.appended + 1) == 0)
         #expect(plant.journal.backlog(of: "plant").records == 0, "the lanes are one again")
+    }
+
+    @Test("tells the alarms of a backlog before its readings and before current data, each once")
+    func alarmsFirst() {
+        var plant = VirtualPlant(
+            order: SendingOrder(isLiveFirst: true, replayRate: 10_000), readingsPerStep: 10, step: .milliseconds(20))
+        plant.pass(for: .seconds(5))
+        plant.farEnd.isUp = false
+        for round in 0..<20 {
+            plant.pass(for: .seconds(10), turns: 1)
+            plant.append(alarm: "hot \(round % 7)", isActive: round % 2 == 0)
+        }
+        plant.farEnd.isUp = true
+        plant.farEnd.restartMeasuring()
+        for _ in 0..<3 { plant.pass() }
+        var ledger = plant.farEnd.ledger
+        #expect(ledger.alarms.map(\.alarm) == (0..<20).map { "hot \($0 % 7)" })
+        #expect(ledger.historicalReadings < 2_000)
+        let isDrained = plant.drain()
+        #expect(isDrained)
+        ledger = plant.farEnd.ledger
+        #expect(ledger.alarms.count == 20, "the backlog doesn't tell them again")
+        #expect(ledger.missing(1..<plant.appended + 1) == 20, "their numbers are no readings")
+    }
+
+    @Test("tells alarms again that were on their way when the link broke", arguments: 1...4)
+    func alarmsAgain(seed: Int) {
+        var random = Seeded(seed: UInt64(seed))
+        var plant = VirtualPlant(
+            order: SendingOrder(isLiveFirst: true, replayRate: 1_000), readingsPerStep: 50, window: 2)
+        var names: Set<String> = []
+        for round in 0..<40 {
+            plant.farEnd.isUp.toggle()
+            plant.pass(for: .milliseconds(Int64.random(in: 100...20_000, using: &random)), turns: 1)
+            names.insert("alarm \(round)")
+            plant.append(alarm: "alarm \(round)", isActive: true)
+        }
+        plant.farEnd.isUp = true
+        let isDrained = plant.drain()
+        #expect(isDrained)
+        #expect(Set(plant.farEnd.ledger.alarms.map(\.alarm)) == names)
+        #expect(plant.farEnd.ledger.missing(1..<plant.appended + 1) == 40)
     }
 
     @Test("sends a short backlog in the log's order, with nothing marked")

@@ -30,6 +30,9 @@ struct TagFilter: Equatable, Sendable {
         table.tags.map { UInt16(bit(device: table[$0.device].path, name: $0.name)) }
     }
 
+    /// Set when alarms are among the records, by a name that no tag has.
+    static let alarmBit = bit(device: "", name: "")
+
     mutating func insert(_ bit: Int) { words[bit / 64] |= 1 << UInt64(bit % 64) }
 
     /// The tags of some readings; `each` is told their times on the way.
@@ -60,6 +63,11 @@ struct RecordSpan: Equatable, Sendable {
     mutating func add(_ time: Timestamp) {
         first = min(first, time)
         last = max(last, time)
+    }
+
+    mutating func add(_ transition: AlarmTransition) {
+        add(transition.timestamp)
+        tags.insert(TagFilter.alarmBit)
     }
 
     mutating func add(_ batch: ReadingBatch, bits: [UInt16]) {
@@ -198,7 +206,7 @@ struct PendingSpans: Sendable {
 
     mutating func add(_ transition: AlarmTransition, at number: UInt64, isClockSet: Bool) {
         let index = open(from: number, count: 1)
-        notes[index].span.add(transition.timestamp)
+        notes[index].span.add(transition)
         if !isClockSet { notes[index].span.hasUnsetTimes = true }
     }
 

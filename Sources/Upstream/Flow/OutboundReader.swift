@@ -16,6 +16,8 @@ struct OutboundReader {
 
     private(set) var chunk: OutboundChunk?
     var place = OutboundPlace()
+    /// Alarms that were told before their turn.
+    var lead = AlarmLead()
     /// The number behind everything that was read; behind the last record lies what the selection left out.
     private(set) var next = SequenceNumber(0)
     /// The number behind everything that was packed.
@@ -52,6 +54,7 @@ struct OutboundReader {
         var records: [OutboundRecord] = []
         for record in read.records {
             guard let part = Self.cut(record, from: start, to: end) else { continue }
+            if case .alarm = part.content, lead.hasTold(part.first) { continue }
             guard selection != nil else {
                 records.append(part)
                 continue
@@ -70,6 +73,22 @@ struct OutboundReader {
         }
         chunk = OutboundChunk(records: records, dictionary: dictionary, isHistorical: isHistorical)
         return after > start
+    }
+
+    /// Reads the alarms of the log from `position` on, of as much of it as is looked through at once.
+    /// - Returns: the number behind that.
+    mutating func readAlarms(
+        _ journal: Journal, from position: SequenceNumber, to end: SequenceNumber, like plan: SelectionPlan
+    ) -> SequenceNumber {
+        let (alarms, after) = journal.alarms(from: position, to: end)
+        next = after
+        place = OutboundPlace()
+        let records = alarms.compactMap { number, transition -> OutboundRecord? in
+            guard plan.admits(transition) else { return nil }
+            return OutboundRecord(first: number, next: number.advanced(by: 1), content: .alarm(transition))
+        }
+        chunk = OutboundChunk(records: records, dictionary: journal.dictionary, isHistorical: isHistorical)
+        return after
     }
 
     /// What of `record` lies in the lane; nil when nothing does.

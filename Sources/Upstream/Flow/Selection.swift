@@ -30,9 +30,7 @@ struct Selection {
         switch record.content {
         case .gap: return record
         case .alarm(let transition):
-            guard plan.alarms != .none else { return nil }
-            let path = transition.tag.isEmpty ? transition.device : "\(transition.device)/\(transition.tag)"
-            return plan.admits(path) ? record : nil
+            return plan.admits(transition) ? record : nil
         case .readings(let batch, let offsets):
             guard plan.alarms != .only else { return nil }
             return select(batch, offsets, of: record)

@@ -29,8 +29,9 @@ struct MessageBuilder {
     private var body = JSONBytes()
     private var buffer = JSONBytes()
     private var prepared: PreparedTags?
-    /// Alarms whose newest state has been sent: what a backlog tells of them later must not stay with the broker.
-    private var currentAlarms: Set<String> = []
+    /// The number of the newest state of each alarm that was sent: what a backlog tells later must not stay with the
+    /// broker.
+    private var newest: [String: SequenceNumber] = [:]
 
     init(gateway: String, stream: String, topics: SinkTopics, payloadBytes: Int, isRetained: Bool = false) {
         self.topics = topics
@@ -56,8 +57,8 @@ struct MessageBuilder {
         case .alarm(let transition):
             place.nextRecord()
             encode(transition, record.first, isHistorical: chunk.isHistorical)
-            if !chunk.isHistorical { currentAlarms.insert(transition.alarm) }
-            let isRetained = !chunk.isHistorical || !currentAlarms.contains(transition.alarm)
+            let isRetained = record.first >= newest[transition.alarm] ?? record.first
+            if isRetained { newest[transition.alarm] = record.first }
             return OutgoingMessage(
                 topic: topics.alarm(transition.alarm), isRetained: isRetained, readings: 0, first: record.first,
                 clock: transition.clock)

@@ -31,6 +31,12 @@ package struct SelectionPlan: Equatable, Sendable {
         only.isEmpty && except.isEmpty && alarms == .all && deadband == nil && every == nil
     }
 
+    /// Whether an alarm is sent.
+    package func admits(_ transition: AlarmTransition) -> Bool {
+        guard alarms != .none else { return false }
+        return admits(transition.tag.isEmpty ? transition.device : "\(transition.device)/\(transition.tag)")
+    }
+
     /// Whether the patterns let something of this name through.
     package func admits(_ path: String) -> Bool {
         (only.isEmpty || only.contains { $0.matches(path) }) && !except.contains { $0.matches(path) }
