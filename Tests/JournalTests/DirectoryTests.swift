@@ -21,7 +21,7 @@ import Testing
     }
 
     /// A store of many small segments whose times go up by a second a round.
-    private func filled(_ rounds: Int = 450, count: Int = 40, tags: TagTable = table(), segmentBytes: Int64 = 24 << 10)
+    private func filled(_ rounds: Int = 450, count: Int = 40, tags: TagTable = table(), segmentBytes: Int64 = 28 << 10)
         -> Workload
     {
         var bounds = JournalBounds()
@@ -67,7 +67,7 @@ import Testing
         let before = summaries(work.journal)
         #expect(before.count > 10)
         work.journal.stop()
-        let next = Workload(disk: work.disk.restarted(), segments: 60, segmentBytes: 24 << 10)
+        let next = Workload(disk: work.disk.restarted(), segments: 60, segmentBytes: 28 << 10)
         let started = next.disk.calls(of: .read)
         // One header a segment, and the newest whole.
         #expect(started < before.count + 12)
@@ -87,10 +87,10 @@ import Testing
         let disk = work.disk.restarted()
         for file in try disk.list() {
             var bytes = try #require(disk.content(of: file))
-            bytes[Int(SealFrame.offset(segmentBytes: 24 << 10)) + 50] ^= 1
+            bytes[Int(SealFrame.offset(segmentBytes: 28 << 10)) + 50] ^= 1
             disk.replace(file, with: bytes)
         }
-        let next = Workload(disk: disk, segments: 60, segmentBytes: 24 << 10)
+        let next = Workload(disk: disk, segments: 60, segmentBytes: 28 << 10)
         settle(next)
         for (number, entry) in before {
             let found = try #require(summaries(next.journal)[number])
@@ -107,7 +107,7 @@ import Testing
     func lazy() {
         let work = filled(1200)
         let segments = work.journal.statistics.segments
-        let next = Workload(disk: work.disk.restarted(), segments: 60, segmentBytes: 24 << 10)
+        let next = Workload(disk: work.disk.restarted(), segments: 60, segmentBytes: 28 << 10)
         #expect(segments > 30 && next.disk.calls(of: .read) < segments + 12)
         #expect(next.append(3) > 0)
         settle(next)
@@ -130,7 +130,7 @@ import Testing
         var bytes = try #require(disk.content(of: "0003.segment"))
         bytes[9000] ^= 0x40
         disk.replace("0003.segment", with: bytes)
-        let next = Workload(disk: disk, segments: 60, segmentBytes: 24 << 10)
+        let next = Workload(disk: disk, segments: 60, segmentBytes: 28 << 10)
         #expect(next.journal.statistics.damagedRecords == 0)
         settle(next)
         let statistics = next.journal.statistics
