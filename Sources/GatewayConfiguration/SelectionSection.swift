@@ -19,6 +19,14 @@ struct SelectionSection {
         plan.refresh = reader.value(
             "refresh", .duration(from: .seconds(1), to: .seconds(86_400)), default: plan.refresh)
         plan.every = reader.value("every", .duration(from: .seconds(1), to: .seconds(86_400)))
+        if reader.value(
+            "thin", .matching("a duration, or off") { $0 == "off" || Notation<Duration>.duration().parse($0) != nil })
+            == "off"
+        {
+            plan.thin = nil
+        } else if reader.has("thin") {
+            plan.thin = reader.value("thin", .duration(from: .seconds(1), to: .seconds(86_400)))
+        }
         if reader.has("refresh"), !reader.has("deadband") {
             problems.error(
                 reader.place(of: "refresh"),

@@ -30,6 +30,8 @@ package struct RangeQuery: Sendable {
     /// By number: the order in which the readings came in. Times follow it but where the clock was set or a source sent
     /// its own times late.
     package var order: Order
+    /// Only what is held together with one of these numbers; nil: everything. Others may be among the readings.
+    package var numbers: Range<SequenceNumber>?
 
     package init(
         tags: [TagName], from: Timestamp, to: Timestamp, limit: Int = .max, order: Order = .oldestFirst

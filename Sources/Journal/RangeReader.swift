@@ -37,6 +37,10 @@ extension Journal {
             }
         }
         if segments.isEmpty, oldest < next { parts.append(LogPart(range: oldest..<next)) }
+        if let numbers = query.numbers {
+            let wanted = numbers.lowerBound.value..<numbers.upperBound.value
+            parts.removeAll { !$0.range.overlaps(wanted) }
+        }
         return columns == nil ? parts : parts.sorted { $0.range.lowerBound < $1.range.lowerBound }
     }
 

@@ -25,6 +25,8 @@ struct SinkSession<Connection: Receiver & ~Copyable>: ~Copyable {
     private var isBehind = true
     /// The older stretch could not be read the last time; tried again with the next turn.
     private var isOlderStuck = false
+    /// Much was read and nothing of it is sent: the sink goes on with that after it has heard the receiver.
+    private var isLookingFar = false
     private var lastRead = MonotonicTime(nanoseconds: 0)
     /// Messages of current data since the last of the backlog.
     private var liveInARow = 0
@@ -37,6 +39,8 @@ struct SinkSession<Connection: Receiver & ~Copyable>: ~Copyable {
     private static var idleLimit: Duration { .seconds(1) }
     /// So many messages of current data, then one of the backlog: neither waits for the other when both have plenty.
     private static var mostInARow: Int { 4 }
+    /// Reads of the log in a row that give nothing to send: 64 take some ten milliseconds.
+    private static var mostLooks: Int { 64 }
     /// More than any receiver has on its way: the receiver says when it is full.
     private static var laneSize: Int { 4096 }
 
@@ -95,6 +99,8 @@ struct SinkSession<Connection: Receiver & ~Copyable>: ~Copyable {
             }
             if liveInARow >= Self.mostInARow, sendOlder() { continue }
             if sendLive() || sendOlder() { continue }
+            // A long look for nothing is interrupted, so that the receiver is heard.
+            if isLookingFar { return .zero }
             let waits = lanes.hasRoom(.older) && !isOlderStuck
             return waits ? budget.pause : .seconds(3600)
         }
@@ -159,7 +165,14 @@ struct SinkSession<Connection: Receiver & ~Copyable>: ~Copyable {
 
     /// Takes the next chunk of the log. Returns false when there is nothing more to send now.
     private mutating func readLive() -> Bool {
+        isLookingFar = false
+        var looks = 0
         while isBehind {
+            looks += 1
+            guard looks <= Self.mostLooks else {
+                isLookingFar = true
+                return false
+            }
             lastRead = clock.monotonic()
             let position = lanes.position(.live)
             isBehind = live.read(journal, from: position, to: lanes.end(.live), now: clock.wall())
@@ -171,7 +184,13 @@ struct SinkSession<Connection: Receiver & ~Copyable>: ~Copyable {
     }
 
     private mutating func readOlder() -> Bool {
+        var looks = 0
         while lanes.hasRoom(.older), !isOlderStuck {
+            looks += 1
+            guard looks <= Self.mostLooks else {
+                isLookingFar = true
+                return false
+            }
             let position = lanes.position(.older)
             isOlderStuck = !older.read(journal, from: position, to: lanes.end(.older), now: clock.wall())
             guard older.isEmpty else { return true }

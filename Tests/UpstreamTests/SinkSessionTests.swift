@@ -22,11 +22,13 @@ private struct VirtualPlant: ~Copyable {
 
     init(
         order: SendingOrder = SendingOrder(), selection: SelectionPlan = SelectionPlan(), readingsPerStep: Int = 5,
-        step: Duration = .milliseconds(100), diskBytes: Int64 = 256 << 20, window: Int = 20
+        step: Duration = .milliseconds(100), diskBytes: Int64 = 256 << 20, columnBytes: Int64 = 0, window: Int = 20
     ) {
         self.readingsPerStep = readingsPerStep
         self.step = step
-        let plan = JournalPlan(directory: "", diskBytes: diskBytes, segmentBytes: 1 << 20, keepFreeBytes: 0)
+        let plan = JournalPlan(
+            directory: "", diskBytes: diskBytes + columnBytes, segmentBytes: 1 << 20, keepFreeBytes: 0,
+            columnBytes: columnBytes)
         journal = Journal(
             plan: plan, disk: SimulatedDisk(), clock: clock, tags: TestJournal.table, logger: quiet)
         session = SinkSession(
@@ -46,6 +48,7 @@ private struct VirtualPlant: ~Copyable {
         }
         journal.append(batch)
         _ = journal.performDueWork(now: clock.monotonic())
+        _ = journal.performDueColumns()
         for _ in 0..<turns { session.turn(bell: bell, timeout: .zero) }
     }
 
@@ -210,6 +213,31 @@ struct SinkSessionTests {
         #expect(ledger.missing(1..<plant.appended + 1) == told, "everything else arrived")
         // What had arrived and was never confirmed is told too.
         #expect(lost >= told && lost <= told + 20 * 100)
+    }
+
+    @Test("tells what the ring has taken in a few readings a minute while columns hold it, and then the gap")
+    func thinned() throws {
+        var plant = VirtualPlant(
+            order: SendingOrder(isLiveFirst: true, replayRate: 1_000_000), readingsPerStep: 500, step: .seconds(1),
+            diskBytes: 5 << 20, columnBytes: 40 << 20)
+        plant.pass(for: .seconds(5))
+        plant.farEnd.isUp = false
+        plant.pass(for: .seconds(6_000), turns: 1)
+        let before = plant.farEnd.ledger
+        let oldest = plant.journal.statistics.oldestSequence.value
+        #expect(oldest > 400_000, "rows are long gone: \(oldest)")
+        plant.farEnd.isUp = true
+        let isDrained = plant.drain()
+        #expect(isDrained)
+        let ledger = plant.farEnd.ledger
+        let gap = try #require(ledger.gaps.first)
+        #expect(ledger.gaps.count == 1 && gap.last.value == oldest - 1 && gap.count == oldest - gap.first.value)
+        let told = gap.first.value
+        // Less what had arrived and was never confirmed.
+        let thinned = (told..<oldest).count { ledger.holds($0) && !before.holds($0) }
+        // Four a minute of the one tag, in some 1,000 s of rows that are gone.
+        #expect(thinned >= 4 * Int(oldest - told) / 30_000 - 8 && thinned <= 5 * Int(oldest - told) / 30_000 + 8)
+        #expect(ledger.missing(oldest..<plant.appended + 1) == 0)
     }
 
     @Test("passes by what the receiver refuses for good, and counts it")

@@ -9,6 +9,9 @@ struct OutboundReader {
     /// Nil when everything is sent as it is.
     private var selection: Selection?
     private var downsampling: Downsampling?
+    private let thin: Duration?
+    /// A gap that is told in a few readings before it is told as one.
+    private var past: ThinnedPast?
     /// How far was read when downsampling holds something back.
     private var ahead: SequenceNumber?
     /// Readings and bytes of one read of the journal: many small batches, or a few large payloads.
@@ -28,6 +31,7 @@ struct OutboundReader {
 
     init(isHistorical: Bool, selection plan: SelectionPlan) {
         self.isHistorical = isHistorical
+        thin = plan.thin
         if !plan.isEverything { selection = Selection(plan) }
         downsampling = plan.every.map { Downsampling(every: $0) }
     }
@@ -39,6 +43,7 @@ struct OutboundReader {
         (chunk, place, ahead) = (nil, OutboundPlace(), nil)
         selection?.reset()
         downsampling?.reset()
+        past = nil
     }
 
     /// Reads on, from `position` or from where downsampling has come, at most to `end`.
@@ -48,9 +53,18 @@ struct OutboundReader {
         -> Bool
     {
         let start = max(position, ahead ?? position)
+        if past != nil, let more = readPast(from: position) { return more }
         let read = journal.read(from: start, maxRecords: Self.most.records, maxBytes: Self.most.bytes)
         let after = min(read.next, end)
         place = OutboundPlace()
+        if let thin, past == nil, downsampling?.heldFrom == nil, case .gap(let gap)? = read.records.first,
+            case .gap(let part)? = Self.cut(.gap(gap), from: start, to: end)?.content,
+            let found = ThinnedPast(part, every: thin, journal: journal)
+        {
+            past = found
+            if let more = readPast(from: position) { return more }
+        }
+        past = nil
         var records: [OutboundRecord] = []
         for record in read.records {
             guard let part = Self.cut(record, from: start, to: end) else { continue }
@@ -73,6 +87,15 @@ struct OutboundReader {
         }
         chunk = OutboundChunk(records: records, dictionary: dictionary, isHistorical: isHistorical)
         return after > start
+    }
+
+    /// The next piece of a gap in a few readings; nil when all of them are told, and the gap is next.
+    private mutating func readPast(from position: SequenceNumber) -> Bool? {
+        guard let (records, dictionary) = past?.next(&selection) else { return nil }
+        place = OutboundPlace()
+        chunk = OutboundChunk(records: records, dictionary: dictionary, isHistorical: true)
+        next = position
+        return true
     }
 
     /// Reads the alarms of the log from `position` on, of as much of it as is looked through at once.

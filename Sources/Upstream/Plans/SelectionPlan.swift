@@ -23,6 +23,9 @@ package struct SelectionPlan: Equatable, Sendable {
     package var refresh = Duration.seconds(600)
     /// One reading per tag and so long a time, with the smallest, the largest and the mean beside it.
     package var every: Duration?
+    /// What the ring has taken before it was sent is told in as few readings per so long a time, while columns hold it;
+    /// nil: as a gap alone.
+    package var thin: Duration? = .seconds(60)
 
     package init() {}
 
