@@ -33,7 +33,8 @@ package struct JournalPlan: Equatable, Sendable {
     package var rowBytes: Int64 { diskBytes - columnBytes }
 
     /// Half of the store, if that leaves each ring the segments that it needs. Columns take half of the bytes of rows
-    /// (measured): history reaches as far back as with rows in all of it, and an outage may be half as long.
+    /// (measured): history reaches as far back as with rows in all of it, and an outage may be half as long. Two thirds
+    /// would take days of outage for days of history; Decision 0025 has the figures.
     package static func usualColumns(of plan: JournalPlan) -> Int64 {
         let columns = min(plan.diskBytes / 2, plan.diskBytes - 4 * plan.segmentBytes)
         return columns >= 2 * plan.segmentBytes ? columns : 0

@@ -23,7 +23,7 @@ import Testing
         bounds.reservation = 200
         return bounds
     }()
-    private static let bytes: Int64 = 20 << 10
+    private static let bytes: Int64 = 28 << 10
 
     private static func workload(
         _ disk: SimulatedDisk = SimulatedDisk(), told: [UInt64: Told] = [:], segments: Int64 = 2
