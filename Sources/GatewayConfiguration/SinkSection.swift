@@ -28,17 +28,23 @@ struct SinkSection {
         let postgres = reader.mapping("postgres", "a PostgreSQL sink").flatMap {
             PostgresSection(environment: environment, problems: problems).read($0)
         }
+        let kafka = reader.mapping("kafka", "a Kafka sink").flatMap {
+            KafkaSection(environment: environment, problems: problems).read($0)
+        }
         _ = reader.value("when_full", Notation<WhenFull>.word)
         let order = sendingOrder(reader)
         reader.refuseLater("influx", "sparkplug", "http")
-        if !reader.has("mqtt") && !reader.has("postgres") && !reader.has("influx") && !reader.has("sparkplug") && !reader.has("http") {
+        if !reader.has("mqtt") && !reader.has("postgres") && !reader.has("kafka") && !reader.has("influx") && !reader.has("sparkplug") && !reader.has("http") {
             problems.error(reader.place, "a sink needs 'mqtt': {url: mqtt://127.0.0.1:1883}")
         }
         reader.finish()
-        if reader.has("mqtt") && reader.has("postgres") {
-            problems.error(reader.place(of: "postgres"), "a sink has one receiver; 'mqtt' and 'postgres' are two sinks")
+        let kinds = ["mqtt", "postgres", "kafka"].filter(reader.has)
+        if kinds.count > 1 {
+            problems.error(
+                reader.place(of: kinds[1]), "a sink has one receiver; '\(kinds[0])' and '\(kinds[1])' are two sinks")
         }
-        let receiver = plan.map(ReceiverPlan.mqtt) ?? postgres.map(ReceiverPlan.postgres)
+        let receiver =
+            plan.map(ReceiverPlan.mqtt) ?? postgres.map(ReceiverPlan.postgres) ?? kafka.map(ReceiverPlan.kafka)
         return receiver.map { SinkPlan(name: entry.key, gateway: plant.site, order: order, receiver: $0) }
     }
 
