@@ -85,6 +85,24 @@ struct SetAsideTests {
         #expect(numbers(found[1]["records"]) == (0..<20).map { Int(start) + $0 } && found[1]["cut"] as? Bool == true)
     }
 
+    @Test("However many there are in one round, each has its line; the content of the later ones stays in the log")
+    func many() throws {
+        plant.append(1, from: 0)
+        let number = SequenceNumber(plant.journal.end.value - 1)
+        var log = log()
+        for index in 0..<3000 {
+            log.note("reason \(index)", from: number, to: number.advanced(by: 1), in: plant.journal)
+        }
+        log.flush()
+        let found = try lines()
+        #expect(found.map { $0["reason"] as? String } == (0..<3000).map { "reason \($0)" })
+        #expect(found.filter { !numbers($0["records"]).isEmpty }.count == 200)
+        #expect(found.last?["cut"] as? Bool == true)
+        log.note("next round", from: number, to: number.advanced(by: 1), in: plant.journal)
+        log.flush()
+        #expect(numbers(try lines().last?["records"]) == [Int(number.value)])
+    }
+
     @Test("The two files stay within their bytes; the oldest lines go, and their count is said")
     func rotation() throws {
         plant.append(1, from: 0)

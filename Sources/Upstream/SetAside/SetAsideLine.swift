@@ -18,7 +18,7 @@ struct SetAsideLine {
 
     /// - Parameter most: records and bytes of content; what is left out is said with `"cut":true`.
     func encoded(
-        _ records: [OutboundRecord], of dictionary: JournalDictionary, most: (records: Int, bytes: Int)
+        _ records: [OutboundRecord], of dictionary: JournalDictionary?, most: (records: Int, bytes: Int)
     ) -> [UInt8] {
         var json = JSONBytes()
         json.raw("{\"time\":")
@@ -41,7 +41,7 @@ struct SetAsideLine {
                 for (index, reading) in batch.readings.enumerated() where told < most.records {
                     let before = json.count
                     if told > 0 { json.raw(",") }
-                    Self.encode(reading, of: batch, record.number(ofReading: index), dictionary.table, &json)
+                    Self.encode(reading, of: batch, record.number(ofReading: index), dictionary?.table, &json)
                     guard json.count - start <= most.bytes else {
                         json.truncate(to: before)
                         break
@@ -76,11 +76,11 @@ struct SetAsideLine {
     }
 
     private static func encode(
-        _ reading: Reading, of batch: ReadingBatch, _ number: SequenceNumber, _ table: TagTable, _ json: inout JSONBytes
+        _ reading: Reading, of batch: ReadingBatch, _ number: SequenceNumber, _ table: TagTable?, _ json: inout JSONBytes
     ) {
         json.raw("{\"seq\":")
         json.unsigned(number.value)
-        if table.tags.indices.contains(Int(reading.tag.index)) {
+        if let table, table.tags.indices.contains(Int(reading.tag.index)) {
             json.raw(",\"tag\":")
             json.string(table.path(of: reading.tag).utf8)
         }

@@ -15,6 +15,9 @@ package struct SetAsideBounds: Equatable, Sendable {
     package var recordsPerLine = 20
     /// Bytes of content in one line; what passes it is left out.
     package var contentBytes = 16 << 10
+    /// Lines of one round whose content is looked up in the log, which takes some 0.1 ms each; later ones tell numbers
+    /// and reason only.
+    package var contentsPerRound = 200
 
     package init() {}
 }
@@ -49,9 +52,10 @@ struct SetAsideLog {
     private var file: (any DiskFile)?
     private var offset: Int64 = 0
     private var waiting: [UInt8] = []
-    private var waitingLines: UInt64 = 0
     /// Records whose lines were given up, and not yet told in the file.
     private var dropped: UInt64 = 0
+    /// Lines since the last round ended that told content.
+    private var contents = 0
     private var diskLog = LogThrottle()
     /// After a failure the disk is left alone for so long.
     private var notBefore = MonotonicTime(nanoseconds: .min)
@@ -84,23 +88,33 @@ struct SetAsideLog {
     /// Takes the records from `first` to before `next`, which go nowhere, with their content from the log.
     mutating func note(_ reason: String, from first: SequenceNumber, to next: SequenceNumber, in journal: Journal) {
         guard next > first else { return }
-        let most = min(Int(clamping: next.value - first.value), bounds.recordsPerLine)
-        let chunk = journal.read(from: first, maxRecords: most, maxBytes: bounds.contentBytes)
-        let records = chunk.records.compactMap { OutboundReader.cut($0, from: first, to: next) }
         let line = SetAsideLine(
             time: clock.wall(), sink: sink, stream: stream, first: first, next: next, reason: reason)
-        append(
-            line.encoded(records, of: chunk.dictionary, most: (bounds.recordsPerLine, bounds.contentBytes)),
-            records: next.value - first.value)
+        contents += 1
+        if contents <= bounds.contentsPerRound {
+            let most = min(Int(clamping: next.value - first.value), bounds.recordsPerLine)
+            let chunk = journal.read(from: first, maxRecords: most, maxBytes: bounds.contentBytes)
+            let records = chunk.records.compactMap { OutboundReader.cut($0, from: first, to: next) }
+            append(
+                line.encoded(records, of: chunk.dictionary, most: (bounds.recordsPerLine, bounds.contentBytes)),
+                records: next.value - first.value)
+        } else {
+            append(line.encoded([], of: nil, most: (0, 0)), records: next.value - first.value)
+        }
+        if waiting.count > bounds.waitingBytes / 4 { write() }
     }
 
-    /// Writes what waits. Called before the cursor moves.
+    /// Writes what waits. Called before the cursor moves, at the end of a round.
     mutating func flush() {
+        contents = 0
+        write()
+    }
+
+    private mutating func write() {
         guard !waiting.isEmpty, clock.monotonic() >= notBefore else { return }
         do throws(DiskError) {
-            try write()
+            try writeLines()
             waiting.removeAll(keepingCapacity: true)
-            waitingLines = 0
         } catch {
             // A file that has failed once is not trusted again: the next try opens it anew and looks at its end.
             file = nil
@@ -122,10 +136,9 @@ struct SetAsideLog {
             dropped = 0
         }
         waiting += line
-        waitingLines += 1
     }
 
-    private mutating func write() throws(DiskError) {
+    private mutating func writeLines() throws(DiskError) {
         if file == nil { try openFile() }
         if offset > 0, offset + Int64(waiting.count) > bounds.fileBytes { try rotate() }
         guard let file else { return }
