@@ -15,6 +15,8 @@ let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 
+let kafka: [Target.Dependency] = [.target(name: "CKafka", condition: .when(traits: ["Kafka"]))]
+
 /// A target of ours, with the settings that all of them share.
 func ours(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = []) -> Target {
     .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: strict)
@@ -34,6 +36,7 @@ let package = Package(
         .executable(name: "history-bench", targets: ["HistoryBench"]),
         .executable(name: "journal-bench", targets: ["JournalBench"]),
     ],
+    traits: [.trait(name: "Kafka", description: "Sinks to Kafka, through librdkafka.")],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
@@ -52,6 +55,7 @@ let package = Package(
         ours("GatewayPlatform", ["GatewayModel", "CPlatform"]),
         .systemLibrary(name: "CModbus", pkgConfig: "libmodbus", providers: [.apt(["libmodbus-dev"])]),
         .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .systemLibrary(name: "CKafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
         .systemLibrary(name: "CMosquitto", pkgConfig: "libmosquitto", providers: [.apt(["libmosquitto-dev"])]),
 
         // Field: registers and topics become readings.
@@ -73,6 +77,8 @@ let package = Package(
         // Upstream, and the people who look in.
         ours("Upstream", ["GatewayModel", "GatewayPlatform", "Journal", "MQTTLink", logging]),
         ours("UpstreamPostgres", ["GatewayModel", "GatewayPlatform", "Journal", "Upstream", "CPostgres", logging]),
+        // Empty without the trait, so that nobody needs librdkafka who has no Kafka.
+        ours("UpstreamKafka", ["GatewayModel", "GatewayPlatform", "Journal", "Upstream"] + kafka),
         ours(
             "Dashboard",
             [
@@ -106,15 +112,16 @@ let package = Package(
             "Gateway",
             [
                 "GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "MQTTLink", "MQTTDriver", "Journal",
-                "Writes", "History", "Rules", "Upstream", "UpstreamPostgres", "Dashboard", "GatewayConfiguration",
-                logging, lifecycle,
+                "Writes", "History", "Rules", "Upstream", "UpstreamPostgres", "UpstreamKafka", "Dashboard",
+                "GatewayConfiguration", logging, lifecycle,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ]),
         .executableTarget(
             name: "lineside",
             dependencies: [
                 "GatewayModel", "CPlatform", "GatewayPlatform", "ModbusDriver", "GatewayConfiguration",
-                "Commissioning", "Gateway", "Simulation", "Writes", "Journal", "History", "Export", logging, lifecycle,
+                "Commissioning", "Gateway", "Simulation", "Writes", "Journal", "History", "Export", "Upstream", logging,
+                lifecycle,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -198,6 +205,9 @@ let package = Package(
                 "GatewayModel", "GatewayPlatform", "Journal", "Upstream", "UpstreamPostgres", "CPostgres",
                 "TestSupport", logging,
             ]),
+        tests(
+            "UpstreamKafkaTests",
+            ["GatewayModel", "GatewayPlatform", "Journal", "Upstream", "UpstreamKafka", "TestSupport", logging] + kafka),
         tests("DashboardTests", ["GatewayModel", "Rules", "History", "Dashboard", logging, lifecycle]),
         tests(
             "GatewayConfigurationTests",

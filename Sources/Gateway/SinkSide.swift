@@ -8,6 +8,10 @@ internal import Synchronization
 internal import Upstream
 internal import UpstreamPostgres
 
+#if Kafka
+    internal import UpstreamKafka
+#endif
+
 /// Starts, exchanges and stops sinks. Its methods block; the wiring calls them from a thread of its own.
 final class SinkSide: Sendable {
     private let journal: Journal
@@ -61,6 +65,14 @@ final class SinkSide: Sendable {
             Sink(plan: plan, journal: journal, clock: SystemClock(), logger: logger) {
                 PostgresReceiver(plan: postgres, context: $0)
             }
+        case .kafka(let kafka):
+            #if Kafka
+                Sink(plan: plan, journal: journal, clock: SystemClock(), logger: logger) {
+                    KafkaReceiver(plan: kafka, context: $0)
+                }
+            #else
+                preconditionFailure("BUG: a plan with \(kafka.address) in a build without Kafka")
+            #endif
         }
     }
 }

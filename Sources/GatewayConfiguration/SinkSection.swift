@@ -48,6 +48,10 @@ struct SinkSection {
                 "postgres", "a PostgreSQL sink",
                 { PostgresSection(environment: environment, problems: problems).read($0).map(ReceiverPlan.postgres) }
             ),
+            (
+                "kafka", "a Kafka sink",
+                { KafkaSection(environment: environment, problems: problems).read($0).map(ReceiverPlan.kafka) }
+            ),
         ]
         let present = kinds.filter { reader.has($0.key) }
         if present.isEmpty {

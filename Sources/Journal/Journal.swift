@@ -15,6 +15,9 @@ package final class Journal: Sendable {
     /// Names this log in (gateway, stream, sequence): a UUID.
     package let stream: String
 
+    /// The store's folder.
+    package var directory: String { plan.directory }
+
     let plan: JournalPlan
     let bounds: JournalBounds
     let clock: any GatewayClock

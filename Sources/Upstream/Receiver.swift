@@ -52,7 +52,8 @@ package enum ReceiverEvent: Equatable, Sendable {
     case lost(String)
     /// The receiver has the message for good.
     case delivered(DeliveryID)
-    /// The receiver will never take the record with this number, for this reason. Comes before the `refused` of its message.
+    /// The receiver will never take the record with this number, for this reason. Comes before the `refused` of its
+    /// message.
     case poison(SequenceNumber, String)
     /// The receiver will never take `records` records of the message, for this reason, and has the others for good.
     case refused(DeliveryID, String, records: Int)

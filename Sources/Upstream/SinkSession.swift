@@ -34,6 +34,9 @@ struct SinkSession<Connection: Receiver & ~Copyable>: ~Copyable {
     private var told: SequenceNumber
     private var linkLog = LogThrottle()
     private var poisonLog = LogThrottle()
+    private var setAside: SetAsideLog
+    /// The receiver has named the records that it refuses.
+    private var isNamed = false
 
     /// An idle sink looks again after this: the journal may have failed to read what it will read the next time.
     private static var idleLimit: Duration { .seconds(1) }
@@ -45,8 +48,10 @@ struct SinkSession<Connection: Receiver & ~Copyable>: ~Copyable {
     private static var laneSize: Int { 4096 }
 
     init(
-        plan: SinkPlan, receiver: consuming Connection, journal: Journal, clock: any GatewayClock, logger: Logger
+        plan: SinkPlan, receiver: consuming Connection, journal: Journal, setAside: SetAsideLog,
+        clock: any GatewayClock, logger: Logger
     ) {
+        self.setAside = setAside
         self.plan = plan
         self.journal = journal
         self.clock = clock
@@ -156,6 +161,7 @@ struct SinkSession<Connection: Receiver & ~Copyable>: ~Copyable {
             statistics.bytesSent += UInt64(bytes)
             return true
         case .setAside(let reason):
+            setAside.note(reason, from: lanes.position(lane), to: next, in: journal)
             lanes.setAside(on: lane, next: next)
             noteSetAside(reason, records: 1)
             return true
@@ -200,6 +206,7 @@ struct SinkSession<Connection: Receiver & ~Copyable>: ~Copyable {
     }
 
     private mutating func moveCursor() {
+        setAside.flush()
         if lanes.cursor != told {
             told = lanes.cursor
             journal.acknowledge(sink: plan.name, next: told)
@@ -227,8 +234,14 @@ struct SinkSession<Connection: Receiver & ~Copyable>: ~Copyable {
             logger.info("connected", metadata: ["sink": "\(plan.name)", "receiver": "\(plan.receiver.address)"])
         case .lost(let reason): lost(reason)
         case .delivered(let id): settle(id, lost: 0)
-        case .poison: break
+        case .poison(let number, let reason):
+            isNamed = true
+            setAside.note(reason, from: number, to: number.advanced(by: 1), in: journal)
         case .refused(let id, let reason, let records):
+            if !isNamed, let records = lanes.records(of: id) {
+                setAside.note(reason, from: records.lowerBound, to: records.upperBound, in: journal)
+            }
+            isNamed = false
             settle(id, lost: records)
             noteSetAside(reason, records: records)
         }

@@ -20,8 +20,13 @@ package final class TestPostgres: Sendable {
     package let folder: String
     private let process = Mutex<ChildProcess?>(nil)
 
-    /// - Parameter login: how TCP connections must log in (pg_hba.conf): `trust` or `scram-sha-256`.
-    package init(login: String = "trust") throws {
+    private let isSecured: Bool
+
+    /// - Parameters:
+    ///   - login: how TCP connections must log in (pg_hba.conf): `trust` or `scram-sha-256`.
+    ///   - isSecured: TLS is offered, with a certificate for the name `localhost` that `certificate` holds.
+    package init(login: String = "trust", isSecured: Bool = false) throws {
+        self.isSecured = isSecured
         port = TestPort.free()
         folder = "/tmp/lineside-pg-\(port)-\(UInt32.random(in: 0...UInt32.max))"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -31,8 +36,22 @@ package final class TestPostgres: Sendable {
         run(
             "initdb",
             ["-D", data, "-A", login, "--auth-local=trust", "-N", "-E", "UTF8", "--locale=C.UTF-8", "-U", "postgres"])
+        if isSecured {
+            spawn(
+                at: "/usr/bin/openssl",
+                [
+                    "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+                    "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout",
+                    "\(data)/server.key",
+                    "-out", certificate,
+                ]
+            ).wait()
+        }
         try start()
     }
+
+    /// Its own authority.
+    package var certificate: String { "\(data)/server.crt" }
 
     deinit {
         kill()
@@ -49,7 +68,7 @@ package final class TestPostgres: Sendable {
                 [
                     "-D", data, "-k", folder, "-p", "\(port)", "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off",
                     "-c",
-                    "shared_buffers=16MB", "-c", "max_connections=20",
+                    "shared_buffers=16MB", "-c", "max_connections=20", "-c", "ssl=\(isSecured ? "on" : "off")",
                 ])
             process.withLock { $0 = server }
             for _ in 0..<200 {
@@ -107,7 +126,10 @@ package final class TestPostgres: Sendable {
     private func run(_ program: String, _ arguments: [String]) { spawn(program, arguments).wait() }
 
     private func spawn(_ program: String, _ arguments: [String]) -> ChildProcess {
-        let path = "\(Self.programs ?? "")/\(program)"
+        spawn(at: "\(Self.programs ?? "")/\(program)", arguments)
+    }
+
+    private func spawn(at path: String, _ arguments: [String]) -> ChildProcess {
         guard getuid() == 0 else { return ChildProcess(path, arguments) }
         return ChildProcess(
             "/usr/bin/setpriv", ["--reuid=postgres", "--regid=postgres", "--init-groups", path] + arguments)

@@ -135,6 +135,25 @@ struct PostgresSinkTests {
         #expect(renamed.statistics.setAside == 0)
     }
 
+    @Test("goes the careful way only for the first rows of a connection")
+    func careful() async throws {
+        database.query("CREATE ROLE gateway LOGIN")
+        database.query("GRANT CREATE ON DATABASE postgres TO gateway")
+        var plan = database.plan()
+        plan.username = "gateway"
+        plant.append(0..<10)
+        let sink = plant.sink(plan)
+        sink.start()
+        #expect(await eventually { plant.isDrained() }, "\(sink.statistics)")
+        // Without this right no row gets in by way of a temporary table.
+        database.query("REVOKE TEMPORARY ON DATABASE postgres FROM PUBLIC")
+        plant.append(10..<500)
+        #expect(await eventually { plant.isDrained() || sink.statistics.lastError != nil })
+        #expect(sink.statistics.lastError == nil)
+        sink.stop(drainFor: .zero)
+        #expect(database.values() == Array(0..<500))
+    }
+
     @Test("sets aside exactly the records that the database refuses, each with its reason, and keeps all others")
     func poison() async throws {
         plant.append(0..<1)
@@ -151,6 +170,10 @@ struct PostgresSinkTests {
         #expect(database.values() == (0..<3000).filter { !poison.contains($0) })
         #expect(sink.statistics.lastSetAside?.contains("small") == true)
         #expect(sink.statistics.readingsAcknowledged == 2996)
+        let first = sink.statistics.cursor.value - 3000
+        let kept = try plant.setAside()
+        #expect(kept.map(\.number) == poison.sorted().map { first + UInt64($0) })
+        #expect(kept.allSatisfy { $0.reason.contains("small") && $0.reason.contains("23514") })
     }
 
     @Test("keeps two gateways and two lives of a log apart, also when both make the tables at once")
@@ -212,6 +235,13 @@ struct PostgresSinkTests {
             database.query(
                 "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = 'readings_pkey'")
                 == [["PRIMARY KEY (stream, seq, \"time\")"]])
+        #expect(database.values() == Array(0..<100))
+        // A clock that was put right between two attempts: the same records have other times now, and another key.
+        database.query("UPDATE lineside.readings SET time = time + interval '1 hour'")
+        let renamed = plant.sink(database.plan(), name: "renamed")
+        renamed.start()
+        #expect(await eventually { plant.isDrained("renamed") }, "\(renamed.statistics)")
+        renamed.stop(drainFor: .zero)
         #expect(database.values() == Array(0..<100))
     }
 }

@@ -41,6 +41,38 @@ struct StandingErrorTests {
             what: "a server without TLS", change: { $0.tls = .verifyFull }, says: ["check 'tls'"], cure: ""),
     ]
 
+    @Test("believes a server that proves its name, and none that doesn't")
+    func trust() async throws {
+        let plant = try TestPlant()
+        let database = try TestPostgres(isSecured: true)
+        plant.append(0..<100)
+        var plan = database.plan()
+        plan.tls = .verifyFull
+        plan.servers[0].host = "localhost"
+        plan.authority = database.certificate
+        // Another authority; the right one, but the certificate is for another name.
+        for change: (inout PostgresReceiverPlan) -> Void in [
+            { $0.authority = nil }, { $0.servers[0].host = "127.0.0.1" },
+        ] {
+            var wrong = plan
+            change(&wrong)
+            let sink = plant.sink(wrong)
+            sink.start()
+            #expect(await eventually { sink.statistics.lastError?.contains("check 'tls', 'ca'") == true })
+            sink.stop(drainFor: .zero)
+        }
+        #expect(database.query("SELECT to_regclass('lineside.readings') IS NULL") == [["t"]])
+        let sink = plant.sink(plan)
+        sink.start()
+        #expect(await eventually { plant.isDrained() }, "\(sink.statistics)")
+        #expect(
+            database.query(
+                "SELECT bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE application_name = 'lineside db'"
+            ) == [["t"]])
+        sink.stop(drainFor: .zero)
+        #expect(database.values() == Array(0..<100))
+    }
+
     @Test("says what to grant, create or change, never the password, and loses nothing", arguments: troubles)
     func standing(trouble: Trouble) async throws {
         let plant = try TestPlant()

@@ -62,6 +62,15 @@ final class TestPlant: Sendable {
         journal.announce()
     }
 
+    /// The numbers and reasons of what the store says that a sink has set aside.
+    func setAside(_ sink: String = "db") throws -> [(number: UInt64, reason: String)] {
+        let file = folder.appending(path: "set-aside/\(sink).jsonl")
+        return try Data(contentsOf: file).split(separator: 10).map {
+            let line = try JSONSerialization.jsonObject(with: $0) as? [String: Any] ?? [:]
+            return (line["first"] as? UInt64 ?? 0, line["reason"] as? String ?? "")
+        }
+    }
+
     static func time(_ index: Int) -> Timestamp {
         Timestamp(nanoseconds: 1_795_467_761_000_000_000 + Int64(index) * 1_000_001)
     }

@@ -232,6 +232,9 @@ struct MQTTSinkTests {
         #expect(sink.statistics.setAside == 1)
         #expect(sink.statistics.lastSetAside != nil)
         sink.stop(drainFor: .zero)
+        let kept = try plant.setAside("plant")
+        #expect(kept.count == 1 && kept[0]["reason"] as? String == sink.statistics.lastSetAside)
+        #expect((kept[0]["records"] as? [[String: Any]])?.first?["alarm"] as? String == alarm.alarm)
     }
 
     @Test(

@@ -55,6 +55,14 @@ final class TestJournal: Sendable {
         journal.announce()
     }
 
+    /// What the store says that a sink has set aside.
+    func setAside(_ sink: String) throws -> [[String: Any]] {
+        let file = folder.appending(path: "set-aside/\(sink).jsonl")
+        return try Data(contentsOf: file).split(separator: 10).map {
+            try JSONSerialization.jsonObject(with: $0) as? [String: Any] ?? [:]
+        }
+    }
+
     static func time(_ index: Int) -> Timestamp {
         Timestamp(nanoseconds: 1_795_467_761_000_000_000 + Int64(index) * 1_000_001)
     }

@@ -52,6 +52,12 @@ package struct SendWindow: Sendable {
     /// - Returns: how many readings it held; nil when nothing is in flight under this id (a late or doubled PUBACK).
     package mutating func acknowledged(_ messageID: DeliveryID) -> Int? { settle(messageID) }
 
+    /// The numbers that a message in flight covers.
+    package func records(of messageID: DeliveryID) -> Range<SequenceNumber>? {
+        guard let place = entries.firstIndex(where: { $0.messageID == messageID && !$0.isSettled }) else { return nil }
+        return (place > 0 ? entries[place - 1].next : cursor)..<entries[place].next
+    }
+
     /// Forgets what is in flight; sending goes on at the cursor.
     package mutating func linkLost() {
         entries.removeAll(keepingCapacity: true)

@@ -104,6 +104,11 @@ package struct SinkLanes: Sendable {
         for index in older.indices { older[index].window.linkLost() }
     }
 
+    /// The numbers that a message on its way covers.
+    package func records(of id: DeliveryID) -> Range<SequenceNumber>? {
+        live.records(of: id) ?? older.first?.window.records(of: id)
+    }
+
     private mutating func change(_ lane: Lane, _ body: (inout SendWindow) -> Void) {
         switch lane {
         case .live: body(&live)

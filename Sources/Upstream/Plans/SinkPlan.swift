@@ -53,12 +53,13 @@ package struct SendingOrder: Equatable, Sendable {
 package enum ReceiverPlan: Equatable, Sendable {
     case mqtt(MQTTReceiverPlan)
     case postgres(PostgresReceiverPlan)
+    case kafka(KafkaReceiverPlan)
 
     /// The broker, when it is one.
     package var broker: BrokerPlan? {
         switch self {
         case .mqtt(let plan): plan.broker
-        case .postgres: nil
+        case .postgres, .kafka: nil
         }
     }
 
@@ -67,6 +68,7 @@ package enum ReceiverPlan: Equatable, Sendable {
         switch self {
         case .mqtt(let plan): "mqtt://\(plan.broker.host):\(plan.broker.port)"
         case .postgres(let plan): plan.address
+        case .kafka(let plan): plan.address
         }
     }
 }
