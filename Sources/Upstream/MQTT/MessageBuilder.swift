@@ -234,7 +234,7 @@ struct MessageBuilder {
 
 extension JournalGap.Reason {
     /// As written in the payload.
-    fileprivate var word: String {
+    var word: String {
         switch self {
         case .ringFull: "ring full"
         case .corrupt: "corrupt"
