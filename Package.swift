@@ -33,14 +33,17 @@ let package = Package(
         .executable(name: "modbus-bench", targets: ["ModbusBench"]),
         .executable(name: "history-bench", targets: ["HistoryBench"]),
         .executable(name: "journal-bench", targets: ["JournalBench"]),
+        .executable(name: "sink-bench", targets: ["SinkBench"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
@@ -49,7 +52,10 @@ let package = Package(
         // How readings are packed, in the log and in RAM.
         ours("Series", ["GatewayModel"]),
         .target(name: "CPlatform"),
-        ours("GatewayPlatform", ["GatewayModel", "CPlatform"]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        ours("GatewayPlatform", ["GatewayModel", "CPlatform", "CZlib"]),
+        // Numbers and line protocol as bytes, for sinks and exports.
+        ours("TextFormats", ["GatewayModel"]),
         .systemLibrary(name: "CModbus", pkgConfig: "libmodbus", providers: [.apt(["libmodbus-dev"])]),
         .systemLibrary(name: "CMosquitto", pkgConfig: "libmosquitto", providers: [.apt(["libmosquitto-dev"])]),
 
@@ -66,11 +72,20 @@ let package = Package(
         // Middle: kept, remembered, judged.
         ours("Journal", ["GatewayModel", "GatewayPlatform", "Series", logging]),
         ours("History", ["GatewayModel", "Series"]),
-        ours("Export", ["GatewayModel", "Journal", "History"]),
+        ours("Export", ["GatewayModel", "TextFormats", "Journal", "History"]),
         ours("Rules", ["GatewayModel"]),
 
         // Upstream, and the people who look in.
-        ours("Upstream", ["GatewayModel", "GatewayPlatform", "Journal", "MQTTLink", logging]),
+        ours("Upstream", ["GatewayModel", "GatewayPlatform", "TextFormats", "Journal", "MQTTLink", logging]),
+        ours(
+            "UpstreamHTTP",
+            [
+                "GatewayModel", "GatewayPlatform", "TextFormats", "Upstream", crypto, logging,
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ]),
         ours(
             "Dashboard",
             [
@@ -104,7 +119,8 @@ let package = Package(
             "Gateway",
             [
                 "GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "MQTTLink", "MQTTDriver", "Journal",
-                "Writes", "History", "Rules", "Upstream", "Dashboard", "GatewayConfiguration", logging, lifecycle,
+                "Writes", "History", "Rules", "Upstream", "UpstreamHTTP", "Dashboard", "GatewayConfiguration", logging,
+                lifecycle,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ]),
         .executableTarget(
@@ -144,6 +160,14 @@ let package = Package(
                 logging,
             ],
             path: "Benchmarks/Sources/JournalBench", swiftSettings: strict),
+
+        .executableTarget(
+            name: "SinkBench",
+            dependencies: [
+                "GatewayModel", "GatewayPlatform", "Journal", "Upstream", "UpstreamHTTP", "TestSupport", "BenchReport",
+                logging,
+            ],
+            path: "Benchmarks/Sources/SinkBench", swiftSettings: strict),
 
         // Brokers, programs and clocks that several test targets need.
         .target(
@@ -185,7 +209,11 @@ let package = Package(
         tests("RulesTests", ["GatewayModel", "Rules"]),
         tests(
             "UpstreamTests",
-            ["GatewayModel", "GatewayPlatform", "Journal", "MQTTLink", "Upstream", "TestSupport", logging]),
+            [
+                "GatewayModel", "GatewayPlatform", "Journal", "MQTTLink", "TextFormats", "Upstream", "UpstreamHTTP",
+                "Simulation", "TestSupport", crypto, logging,
+            ]),
+        tests("TextFormatsTests", ["GatewayModel", "TextFormats", "TestSupport"]),
         tests("DashboardTests", ["GatewayModel", "Rules", "History", "Dashboard", logging, lifecycle]),
         tests(
             "GatewayConfigurationTests",

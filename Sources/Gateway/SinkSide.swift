@@ -6,6 +6,7 @@ internal import Journal
 internal import Logging
 internal import Synchronization
 internal import Upstream
+internal import UpstreamHTTP
 
 /// Starts, exchanges and stops sinks. Its methods block; the wiring calls them from a thread of its own.
 final class SinkSide: Sendable {
@@ -53,6 +54,43 @@ final class SinkSide: Sendable {
         case .mqtt(let mqtt):
             Sink(plan: plan, journal: journal, clock: SystemClock(), logger: logger) {
                 MQTTReceiver(plan: mqtt, context: $0)
+            }
+        case .http(let http): makeHTTP(plan, http)
+        case .file(let file): makeFile(plan, file)
+        }
+    }
+
+    private func makeHTTP(_ plan: SinkPlan, _ http: HTTPReceiverPlan) -> Sink {
+        switch http.content {
+        case .lines(let measurement):
+            Sink(plan: plan, journal: journal, clock: SystemClock(), logger: logger) {
+                HTTPReceiver(
+                    plan: http, encoder: LineEncoder(measurement: measurement, bounds: http.bounds), context: $0)
+            }
+        case .messages:
+            Sink(plan: plan, journal: journal, clock: SystemClock(), logger: logger) {
+                HTTPReceiver(
+                    plan: http,
+                    encoder: MessageEncoder(gateway: $0.gateway, stream: $0.stream, bounds: http.bounds), context: $0)
+            }
+        }
+    }
+
+    private func makeFile(_ plan: SinkPlan, _ file: FileReceiverPlan) -> Sink {
+        switch file.format {
+        case .csv:
+            Sink(plan: plan, journal: journal, clock: SystemClock(), logger: logger) { context in
+                FileReceiver(
+                    plan: file, encoder: RecordTable(bounds: ParcelBounds.file), header: RecordTable.header,
+                    recordEnd: RecordTable.recordEnd, context: context
+                ) { () throws(DiskError) in try POSIXDisk(path: file.directory) }
+            }
+        case .influx:
+            Sink(plan: plan, journal: journal, clock: SystemClock(), logger: logger) { context in
+                FileReceiver(
+                    plan: file, encoder: LineEncoder(measurement: file.measurement, bounds: ParcelBounds.file),
+                    header: [], recordEnd: LineEncoder.recordEnd, context: context
+                ) { () throws(DiskError) in try POSIXDisk(path: file.directory) }
             }
         }
     }

@@ -35,11 +35,14 @@ package struct SendingOrder: Equatable, Sendable {
 /// To whom a sink sends.
 package enum ReceiverPlan: Equatable, Sendable {
     case mqtt(MQTTReceiverPlan)
+    case http(HTTPReceiverPlan)
+    case file(FileReceiverPlan)
 
     /// The broker, when it is one.
     package var broker: BrokerPlan? {
         switch self {
         case .mqtt(let plan): plan.broker
+        case .http, .file: nil
         }
     }
 
@@ -47,6 +50,8 @@ package enum ReceiverPlan: Equatable, Sendable {
     package var address: String {
         switch self {
         case .mqtt(let plan): "mqtt://\(plan.broker.host):\(plan.broker.port)"
+        case .http(let plan): plan.address
+        case .file(let plan): plan.directory
         }
     }
 }
