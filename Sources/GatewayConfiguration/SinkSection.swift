@@ -27,12 +27,18 @@ struct SinkSection {
         let plan = mqtt.flatMap { self.mqtt($0, name: entry.key) }
         _ = reader.value("when_full", Notation<WhenFull>.word)
         let order = sendingOrder(reader)
-        reader.refuseLater("influx", "sparkplug", "http")
-        if !reader.has("mqtt") && !reader.has("influx") && !reader.has("sparkplug") && !reader.has("http") {
-            problems.error(reader.place, "a sink needs 'mqtt': {url: mqtt://127.0.0.1:1883}")
+        let http = HTTPSinkSection(environment: environment, problems: problems).receiver(reader)
+        let file = FileSinkSection(problems: problems).receiver(reader)
+        reader.refuseLater("sparkplug", "http")
+        let kinds = ["mqtt", "influx", "webhook", "file", "sparkplug", "http"]
+        let said = reader.entries.map(\.key).filter(kinds.contains)
+        if said.isEmpty { problems.error(reader.place, "a sink needs 'mqtt': {url: mqtt://127.0.0.1:1883}") }
+        if said.count > 1 {
+            problems.error(reader.place(of: said[1]), "a sink has one receiver, and this one has '\(said[0])' already")
         }
         reader.finish()
-        return plan.map { SinkPlan(name: entry.key, gateway: plant.site, order: order, receiver: .mqtt($0)) }
+        let receiver = plan.map(ReceiverPlan.mqtt) ?? http.map(ReceiverPlan.http) ?? file.map(ReceiverPlan.file)
+        return receiver.map { SinkPlan(name: entry.key, gateway: plant.site, order: order, receiver: $0) }
     }
 
     private func sendingOrder(_ reader: MappingReader) -> SendingOrder {
@@ -41,7 +47,8 @@ struct SinkSection {
         order.replayRate = reader.value("replay", .rate(100...10_000_000), default: order.replayRate)
         if reader.has("replay"), !order.isLiveFirst {
             problems.error(
-                reader.place(of: "replay"), "'replay' limits a backlog beside current data: it needs 'live_first: true'")
+                reader.place(of: "replay"), "'replay' limits a backlog beside current data: it needs 'live_first: true'"
+            )
         }
         return order
     }
