@@ -35,6 +35,7 @@ let package = Package(
         .executable(name: "modbus-bench", targets: ["ModbusBench"]),
         .executable(name: "history-bench", targets: ["HistoryBench"]),
         .executable(name: "journal-bench", targets: ["JournalBench"]),
+        .executable(name: "sink-bench", targets: ["SinkBench"]),
     ],
     traits: [.trait(name: "Kafka", description: "Sinks to Kafka, through librdkafka.")],
     dependencies: [
@@ -42,8 +43,10 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
@@ -52,7 +55,10 @@ let package = Package(
         // How readings are packed, in the log and in RAM.
         ours("Series", ["GatewayModel"]),
         .target(name: "CPlatform"),
-        ours("GatewayPlatform", ["GatewayModel", "CPlatform"]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        ours("GatewayPlatform", ["GatewayModel", "CPlatform", "CZlib"]),
+        // Numbers and line protocol as bytes, for sinks and exports.
+        ours("TextFormats", ["GatewayModel"]),
         .systemLibrary(name: "CModbus", pkgConfig: "libmodbus", providers: [.apt(["libmodbus-dev"])]),
         .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(name: "CKafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
@@ -71,11 +77,20 @@ let package = Package(
         // Middle: kept, remembered, judged.
         ours("Journal", ["GatewayModel", "GatewayPlatform", "Series", logging]),
         ours("History", ["GatewayModel", "Series"]),
-        ours("Export", ["GatewayModel", "Journal", "History"]),
+        ours("Export", ["GatewayModel", "TextFormats", "Journal", "History"]),
         ours("Rules", ["GatewayModel"]),
 
         // Upstream, and the people who look in.
-        ours("Upstream", ["GatewayModel", "GatewayPlatform", "Journal", "MQTTLink", logging]),
+        ours("Upstream", ["GatewayModel", "GatewayPlatform", "TextFormats", "Journal", "MQTTLink", logging]),
+        ours(
+            "UpstreamHTTP",
+            [
+                "GatewayModel", "GatewayPlatform", "TextFormats", "Upstream", crypto, logging,
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ]),
         ours("UpstreamPostgres", ["GatewayModel", "GatewayPlatform", "Journal", "Upstream", "CPostgres", logging]),
         // Empty without the trait, so that nobody needs librdkafka who has no Kafka.
         ours("UpstreamKafka", ["GatewayModel", "GatewayPlatform", "Journal", "Upstream"] + kafka),
@@ -112,8 +127,8 @@ let package = Package(
             "Gateway",
             [
                 "GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "MQTTLink", "MQTTDriver", "Journal",
-                "Writes", "History", "Rules", "Upstream", "UpstreamPostgres", "UpstreamKafka", "Dashboard",
-                "GatewayConfiguration", logging, lifecycle,
+                "Writes", "History", "Rules", "Upstream", "UpstreamPostgres", "UpstreamKafka", "UpstreamHTTP",
+                "Dashboard", "GatewayConfiguration", logging, lifecycle,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ]),
         .executableTarget(
@@ -154,6 +169,14 @@ let package = Package(
                 "CJournalFloor", logging,
             ],
             path: "Benchmarks/Sources/JournalBench", swiftSettings: strict),
+
+        .executableTarget(
+            name: "SinkBench",
+            dependencies: [
+                "GatewayModel", "GatewayPlatform", "Journal", "Upstream", "UpstreamHTTP", "TestSupport", "BenchReport",
+                logging,
+            ],
+            path: "Benchmarks/Sources/SinkBench", swiftSettings: strict),
 
         // Brokers, programs and clocks that several test targets need.
         .target(
@@ -196,9 +219,10 @@ let package = Package(
         tests(
             "UpstreamTests",
             [
-                "GatewayModel", "GatewayPlatform", "Journal", "MQTTLink", "Upstream", "Simulation", "TestSupport",
-                logging,
+                "GatewayModel", "GatewayPlatform", "Journal", "MQTTLink", "TextFormats", "Upstream", "UpstreamHTTP",
+                "Simulation", "TestSupport", crypto, logging,
             ]),
+        tests("TextFormatsTests", ["GatewayModel", "TextFormats", "TestSupport"]),
         tests(
             "UpstreamPostgresTests",
             [

@@ -1,97 +1,79 @@
-// Readings as InfluxDB line protocol, version 2 of its reference. Pure.
+// Readings as InfluxDB line protocol, in the series and fields in which sinks send them. Pure.
 
 internal import GatewayModel
+internal import TextFormats
 
-/// One line per reading: the last part of the tag's name is the measurement, the device's path and the site are tags.
+/// One line per reading (Documentation/Formats/line-protocol.md).
 ///
-/// Quality is a field, not a tag: a tag would begin another series with each change of quality, and a point that is
-/// written again (same series, same time) must replace the first, not stand beside it. So a reading without a value is
-/// a line with `quality` alone, and `clock` stands only where it was not set. NaN and infinity, which the protocol can't say, are left out likewise, and said as
-/// `value_text`.
+/// Spelled as a sink spells it, so that what is exported fills the holes of what was sent, and exporting twice changes
+/// nothing.
 package struct LineProtocolEncoder: ExportEncoder {
+    private struct Prepared {
+        /// `lineside,area=…,device=…,site=… `
+        var series: [UInt8]
+        /// `current_l1=` and `current_l1_quality=`
+        var value: [UInt8]
+        var quality: [UInt8]
+        /// The quality that was told last.
+        var told: Quality?
+    }
+
     package var ready: [UInt8] = []
     private let site: String
+    /// By whole name: as many as the plant has tags.
+    private var prepared: [String: Prepared] = [:]
 
     package init(site: String) { self.site = site }
 
     package mutating func append(_ row: ExportRow) {
-        let slash = row.tag.lastIndex(of: "/")
-        let name = slash.map { row.tag[row.tag.index(after: $0)...] } ?? row.tag[...]
-        let device = slash.map { row.tag[..<$0] } ?? ""
-        // A name may not begin with `_`, which is InfluxDB's own, nor a line with `#`, which is a comment.
-        escaped(name, Self.measurementSpecials, guarding: true)
-        tag("device", device)
-        tag("site", site[...])
-        if !row.unit.isEmpty { tag("unit", row.unit[...]) }
-        ready.append(UInt8(ascii: " "))
-        value(row.value)
-        ready += "quality=".utf8
-        quoted(row.quality.name)
-        if row.clock != .set {
-            ready += ",clock=".utf8
-            quoted(row.clock.name)
+        let tag = prepared[row.tag] ?? prepare(row.tag)
+        ready += tag.series
+        var quality = row.quality
+        let start = ready.count
+        ready += tag.value
+        var hasValue = true
+        switch row.value {
+        case .none: hasValue = false
+        case .boolean(let value): ready.append(raw: value ? "true" : "false")
+        case .integer(let value):
+            ready.append(integer: value)
+            ready.append(raw: "i")
+        case .real(let value):
+            hasValue = ready.append(real: value)
+            if !hasValue && !quality.isBad { quality = .badDecodingError }
+        case .text(let value): ready.append(quoted: value.utf8)
         }
-        ready.append(UInt8(ascii: " "))
-        ready += String(row.timestamp.nanoseconds).utf8
-        ready.append(UInt8(ascii: "\n"))
+        if !hasValue { ready.removeSubrange(start...) }
+        if !hasValue || quality != .good || tag.told != quality {
+            if hasValue { ready.append(raw: ",") }
+            ready += tag.quality
+            ready.append(integer: Int64(quality.statusCode))
+            ready.append(raw: "i")
+            prepared[row.tag]?.told = quality
+        }
+        switch row.clock {
+        case .set: break
+        case .unset: ready.append(raw: ",clock=1i")
+        case .rebased: ready.append(raw: ",clock=2i")
+        }
+        ready.append(raw: " ")
+        ready.append(integer: row.timestamp.nanoseconds)
+        ready.append(raw: "\n")
     }
 
     package mutating func finish() {}
 
-    private mutating func value(_ value: Value) {
-        switch value {
-        case .none: return
-        case .boolean(let value): ready += (value ? "value_bool=true" : "value_bool=false").utf8
-        case .integer(let value): ready += "value_int=\(value)i".utf8
-        case .real(let value) where value.isFinite: ready += "value=\(value.description)".utf8
-        case .real(let value):
-            ready += "value_text=".utf8
-            quoted(value.description)
-        case .text(let value):
-            ready += "value_text=".utf8
-            quoted(value)
-        }
-        ready.append(UInt8(ascii: ","))
-    }
-
-    private mutating func tag(_ key: String, _ value: Substring) {
-        // An empty tag value is not allowed.
-        guard !value.isEmpty else { return }
-        ready.append(UInt8(ascii: ","))
-        ready += key.utf8
-        ready.append(UInt8(ascii: "="))
-        escaped(value, Self.tagSpecials, guarding: false)
-    }
-
-    private static let measurementSpecials = Array(", ".utf8)
-    private static let tagSpecials = Array(",= ".utf8)
-
-    /// Names and tag values: specials get a backslash. Line feeds can't be said there and become blanks; neither can a
-    /// backslash at the end, which would escape what follows.
-    private mutating func escaped(_ text: Substring, _ specials: [UInt8], guarding isMeasurement: Bool) {
-        let backslash = UInt8(ascii: "\\")
-        if isMeasurement, text.isEmpty || text.hasPrefix("_") || text.hasPrefix("#") { ready += "tag".utf8 }
-        var last: UInt8 = 0
-        for byte in text.utf8 {
-            let byte = byte == 10 || byte == 13 || byte == 9 ? UInt8(ascii: " ") : byte
-            if specials.contains(byte) {
-                // A backslash before a special would be taken for its escape.
-                if last == backslash { ready[ready.count - 1] = UInt8(ascii: "/") }
-                ready.append(backslash)
-            }
-            ready.append(byte)
-            last = byte
-        }
-        if last == backslash { ready[ready.count - 1] = UInt8(ascii: "/") }
-    }
-
-    /// A string field: double quotes and backslashes get a backslash; line feeds may stand in it.
-    private mutating func quoted(_ text: String) {
-        ready.append(UInt8(ascii: "\""))
-        for byte in text.utf8 {
-            if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { ready.append(UInt8(ascii: "\\")) }
-            ready.append(byte)
-        }
-        ready.append(UInt8(ascii: "\""))
+    private mutating func prepare(_ tag: String) -> Prepared {
+        let slash = tag.lastIndex(of: "/")
+        let device = slash.map { String(tag[..<$0]) } ?? ""
+        // Other tags of the device are not known here; names that would be another's are a sink's concern.
+        let names = LineText.fields(of: slash.map { String(tag[tag.index(after: $0)...]) } ?? tag, taken: [])
+        var made = Prepared(
+            series: LineText.series(LineText.measurement, site: site, device: device), value: [], quality: [])
+        made.series.append(raw: " ")
+        made.value.append(field: names.value)
+        made.quality.append(field: names.quality)
+        prepared[tag] = made
+        return made
     }
 }

@@ -11,6 +11,7 @@ internal import UpstreamPostgres
 #if Kafka
     internal import UpstreamKafka
 #endif
+internal import UpstreamHTTP
 
 /// Starts, exchanges and stops sinks. Its methods block; the wiring calls them from a thread of its own.
 final class SinkSide: Sendable {
@@ -73,6 +74,43 @@ final class SinkSide: Sendable {
             #else
                 preconditionFailure("BUG: a plan with \(kafka.address) in a build without Kafka")
             #endif
+        case .http(let http): makeHTTP(plan, http)
+        case .file(let file): makeFile(plan, file)
+        }
+    }
+
+    private func makeHTTP(_ plan: SinkPlan, _ http: HTTPReceiverPlan) -> Sink {
+        switch http.content {
+        case .lines(let measurement):
+            Sink(plan: plan, journal: journal, clock: SystemClock(), logger: logger) {
+                HTTPReceiver(
+                    plan: http, encoder: LineEncoder(measurement: measurement, bounds: http.bounds), context: $0)
+            }
+        case .messages:
+            Sink(plan: plan, journal: journal, clock: SystemClock(), logger: logger) {
+                HTTPReceiver(
+                    plan: http,
+                    encoder: MessageEncoder(gateway: $0.gateway, stream: $0.stream, bounds: http.bounds), context: $0)
+            }
+        }
+    }
+
+    private func makeFile(_ plan: SinkPlan, _ file: FileReceiverPlan) -> Sink {
+        switch file.format {
+        case .csv:
+            Sink(plan: plan, journal: journal, clock: SystemClock(), logger: logger) { context in
+                FileReceiver(
+                    plan: file, encoder: RecordTable(bounds: ParcelBounds.file), header: RecordTable.header,
+                    recordEnd: RecordTable.recordEnd, context: context
+                ) { () throws(DiskError) in try POSIXDisk(path: file.directory) }
+            }
+        case .influx:
+            Sink(plan: plan, journal: journal, clock: SystemClock(), logger: logger) { context in
+                FileReceiver(
+                    plan: file, encoder: LineEncoder(measurement: file.measurement, bounds: ParcelBounds.file),
+                    header: [], recordEnd: LineEncoder.recordEnd, context: context
+                ) { () throws(DiskError) in try POSIXDisk(path: file.directory) }
+            }
         }
     }
 }

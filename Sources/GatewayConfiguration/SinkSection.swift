@@ -36,6 +36,7 @@ struct SinkSection {
 
     /// The one receiver that a sink has.
     private func receiver(_ reader: MappingReader, name: String) -> ReceiverPlan? {
+        let http = HTTPSinkSection(environment: environment, problems: problems)
         let kinds: [(key: String, what: String, read: (MappingReader) -> ReceiverPlan?)] = [
             (
                 "mqtt", "an MQTT sink",
@@ -44,6 +45,9 @@ struct SinkSection {
                         .map(ReceiverPlan.mqtt)
                 }
             ),
+            ("influx", "an InfluxDB sink", { http.influx($0).map(ReceiverPlan.http) }),
+            ("webhook", "a webhook sink", { http.webhook($0).map(ReceiverPlan.http) }),
+            ("file", "a file sink", { FileSinkSection(problems: problems).read($0).map(ReceiverPlan.file) }),
             (
                 "postgres", "a PostgreSQL sink",
                 { PostgresSection(environment: environment, problems: problems).read($0).map(ReceiverPlan.postgres) }

@@ -1,6 +1,7 @@
 // JSON written by hand into a buffer that is used again: numbers, texts and times without a String in between.
 
 internal import GatewayModel
+internal import TextFormats
 
 /// Appends JSON to its bytes. Never fails: what JSON cannot say becomes null.
 struct JSONBytes {
@@ -38,56 +39,13 @@ struct JSONBytes {
         digits(value.magnitude, places: places, isNegative: value < 0)
     }
 
-    /// Digits come out last first, so they are laid from the end of a small piece of stack and copied once.
     private mutating func digits(_ value: UInt64, places: Int, isNegative: Bool) {
-        // 20 digits, a zero before the point, the point, a sign.
-        var laid = InlineArray<24, UInt8>(repeating: 0)
-        var start = 24
-        var (rest, left, hasFraction) = (value, places, false)
-        while rest > 0 || left >= 0 {
-            let (quotient, digit) = rest.quotientAndRemainder(dividingBy: 10)
-            rest = quotient
-            // Zeros at the end of the fraction say nothing.
-            if left <= 0 || digit > 0 || hasFraction {
-                if left > 0 { hasFraction = true }
-                if left == 0 && hasFraction {
-                    start -= 1
-                    laid[start] = UInt8(ascii: ".")
-                }
-                start -= 1
-                laid[start] = UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: digit)
-            }
-            left -= 1
-        }
-        if isNegative {
-            start -= 1
-            laid[start] = UInt8(ascii: "-")
-        }
-        raw(start..<24, of: laid.span)
+        bytes.append(digits: value, places: places, isNegative: isNegative)
     }
 
     /// The shortest text that reads back as `value`; false and nothing written when it is not finite.
     mutating func real(_ value: Double) -> Bool {
-        guard value.isFinite else { return false }
-        // A decimal m / 10^n with m < 2^53 reads back as the nearest Double to m / 10^n, which is what one division
-        // gives: so if the division gives `value`, the text is right. Most values of machines have few decimals.
-        if value.magnitude < 1e9 {
-            var power = 1.0
-            for places in 0...4 {
-                let scaled = (value * power).rounded()
-                guard scaled / power == value else {
-                    power *= 10
-                    continue
-                }
-                // -0 keeps its sign below, like every other number that integers don't know.
-                if scaled == 0 && value.sign == .minus { break }
-                decimal(Int64(scaled), places: places)
-                return true
-            }
-        }
-        // `description` is the shortest that round-trips (SwiftDtoa), and what it writes is a JSON number.
-        bytes.append(contentsOf: value.description.utf8)
-        return true
+        bytes.append(real: value)
     }
 
     /// Milliseconds since 1970 with up to six decimals: exact to the nanosecond, and as JavaScript's Date reads it.

@@ -46,49 +46,57 @@ import Testing
     }
 }
 
-@Suite("Line protocol") struct LineProtocolTests {
-    private func line(_ row: ExportRow, site: String = "acme/lyon") -> String {
-        text(LineProtocolEncoder(site: site), [row])
+@Suite("Line protocol of an export") struct LineProtocolTests {
+    private let series = "lineside,area=hall,device=press,enterprise=acme,line=line-1,site=lyon "
+
+    private func lines(_ rows: [ExportRow], site: String = "acme/lyon") -> [String] {
+        text(LineProtocolEncoder(site: site), rows).split(separator: "\n").map(String.init)
     }
 
     @Test(
-        "Each kind has a field of its own, so that no two points of a measurement disagree",
+        "is in the fields of a sink, with no number that was not read",
         arguments: [
-            (Value.real(21.5), "value=21.5,"), (.real(20), "value=20.0,"), (.integer(-7), "value_int=-7i,"),
-            (.boolean(true), "value_bool=true,"), (.boolean(false), "value_bool=false,"), (.none, ""),
-            (.real(.nan), "value_text=\"nan\","), (.real(-.infinity), "value_text=\"-inf\","),
-            (.text("run"), "value_text=\"run\","),
-            (.text("a \"b\" \\ c,d=e"), "value_text=\"a \\\"b\\\" \\\\ c,d=e\","),
-            (.text("a\nb"), "value_text=\"a\nb\","),
-            (.text(""), "value_text=\"\","),
+            (Value.real(21.5), "oil_temp=21.5"), (.real(20), "oil_temp=20"), (.integer(-7), "oil_temp=-7i"),
+            (.boolean(true), "oil_temp=true"), (.boolean(false), "oil_temp=false"), (.text("run"), "oil_temp=\"run\""),
+            (.text("a \"b\" \\ c,d=e"), "oil_temp=\"a \\\"b\\\" \\\\ c,d=e\""), (.text("a\nb"), "oil_temp=\"a b\""),
+            (.real(.nan), "oil_temp_quality=2147942400i"),
+            (.real(-.infinity), "oil_temp_quality=2147942400i"),
         ])
     func values(_ value: Value, _ field: String) {
+        // The first line of a tag tells its quality; the second is the one that is looked at.
         #expect(
-            line(row(value)) == "oil_temp,device=hall/line-1/press,site=acme/lyon,unit=°C "
-                + "\(field)quality=\"Good\" 1795000000120000001\n")
+            lines([row(.real(1)), row(value)]) == [
+                series + "oil_temp=1,oil_temp_quality=0i 1795000000120000001",
+                series + field + " 1795000000120000001",
+            ])
     }
 
     @Test(
-        "Names are escaped where the protocol reads them",
-        arguments: [
-            // Tag, unit, site, what the line begins with.
-            ("a b/c,d=e", "", "s", "c\\,d=e,device=a\\ b,site=s "),
-            ("x=1,y/t", "m, s=1", "a b", "t,device=x\\=1\\,y,site=a\\ b,unit=m\\,\\ s\\=1 "),
-            ("temp", "", "", "temp "), ("d/_field", "", "s", "tag_field,device=d,site=s "),
-            ("d/#no comment", "", "s", "tag#no\\ comment,device=d,site=s "), ("d/", "", "s", "tag,device=d,site=s "),
-            ("d\\/t\\", "", "s\\", "t/,device=d/,site=s/ "), ("a\\ b/t\\,x", "", "s", "t/\\,x,device=a/\\ b,site=s "),
-            ("d/a\nb\tc", "", "s", "a\\ b\\ c,device=d,site=s "),
-        ])
-    func names(tag: String, unit: String, site: String, start: String) {
-        let line = line(row(.none, tag: tag, unit: unit), site: site)
-        #expect(line.hasPrefix(start + "quality="), "\(line)")
-        #expect(line.split(separator: "\n").count == 1)
+        "tells the quality while it is not good and once when it is good again, for each tag; and a clock that was not set"
+    )
+    func quality() {
+        let rows = [
+            row(.real(1)), row(.none, quality: .badTimeout, at: -5, clock: .unset), row(.real(2)),
+            row(.real(3), clock: .rebased),
+            row(.real(4), tag: "press/other"),
+        ]
+        #expect(
+            lines(rows).map { $0.split(separator: " ")[1] } == [
+                "oil_temp=1,oil_temp_quality=0i", "oil_temp_quality=2148139008i,clock=1i",
+                "oil_temp=2,oil_temp_quality=0i", "oil_temp=3,clock=2i", "other=4,other_quality=0i",
+            ])
+        #expect(lines(rows)[1].hasSuffix(" -5"))
     }
 
-    @Test("Quality is a field; the clock is one only when the time was not known")
-    func fields() {
-        let bad = row(.none, quality: .badTimeout, at: -5, clock: .unset)
-        #expect(line(bad).hasSuffix(" quality=\"BadTimeout\",clock=\"unset\" -5\n"))
-        #expect(line(row(.real(1), clock: .rebased)).contains(",clock=\"rebased\" "))
+    @Test(
+        "names are escaped where the protocol reads them",
+        arguments: [
+            ("a b/c,d=e", "s", "lineside,device=a\\ b,site=s c\\,d\\=e_quality=0i"),
+            ("temp", "", "lineside temp_quality=0i"), ("d/time", "s", "lineside,device=d,site=s tag_time_quality=0i"),
+            ("d/", "s", "lineside,device=d,site=s tag__quality=0i"),
+            ("d\\/t", "s", "lineside,device=d/,site=s t_quality=0i"),
+        ])
+    func names(tag: String, site: String, start: String) {
+        #expect(lines([row(.none, tag: tag, unit: "")], site: site) == [start + " 1795000000120000001"])
     }
 }

@@ -190,8 +190,8 @@ struct SiteProblemTests {
                 "port", Sample.source("mqtt://127.0.0.1", "mqtt://broker:70000"),
                 "site.yaml:5:13: error: expected a broker such as mqtt://127.0.0.1:1883, found 'mqtt://broker:70000'"),
             Row(
-                "influx", Sample.source("mqtt:\n", "sinks: { h: { influx: { url: x } } }\nmqtt:\n"),
-                "site.yaml:3:15: error: 'influx' is not supported by this version"),
+                "sparkplug", Sample.source("mqtt:\n", "sinks: { h: { sparkplug: { url: x } } }\nmqtt:\n"),
+                "site.yaml:3:15: error: 'sparkplug' is not supported by this version"),
             Row(
                 "topic template",
                 Sample.source("mqtt:\n", "sinks: { p: { mqtt: { url: mqtt://b, topic: \"x/{devise}\" } } }\nmqtt:\n"),

@@ -78,3 +78,17 @@ package enum ChildPipe {
         return (ends[0], ends[1])
     }
 }
+
+/// What a program prints, for tools that check our bytes with code that isn't ours.
+package enum ProgramOutput {
+    package static func of(_ path: String, _ arguments: [String]) -> String {
+        let pipe = ChildPipe.make()
+        let process = ChildProcess(path, arguments, output: pipe.write)
+        close(pipe.write)
+        var (output, bytes) = ([UInt8](), [UInt8](repeating: 0, count: 1 << 16))
+        while case let count = unsafe read(pipe.read, &bytes, bytes.count), count > 0 { output += bytes[..<count] }
+        close(pipe.read)
+        process.wait()
+        return String(decoding: output, as: UTF8.self)
+    }
+}

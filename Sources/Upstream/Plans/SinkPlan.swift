@@ -54,12 +54,15 @@ package enum ReceiverPlan: Equatable, Sendable {
     case mqtt(MQTTReceiverPlan)
     case postgres(PostgresReceiverPlan)
     case kafka(KafkaReceiverPlan)
+    case http(HTTPReceiverPlan)
+    case file(FileReceiverPlan)
 
     /// The broker, when it is one.
     package var broker: BrokerPlan? {
         switch self {
         case .mqtt(let plan): plan.broker
         case .postgres, .kafka: nil
+        case .http, .file: nil
         }
     }
 
@@ -69,6 +72,8 @@ package enum ReceiverPlan: Equatable, Sendable {
         case .mqtt(let plan): "mqtt://\(plan.broker.host):\(plan.broker.port)"
         case .postgres(let plan): plan.address
         case .kafka(let plan): plan.address
+        case .http(let plan): plan.address
+        case .file(let plan): plan.directory
         }
     }
 }
