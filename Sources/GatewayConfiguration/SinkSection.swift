@@ -14,9 +14,11 @@ struct SinkSection {
     private static let topic = "lineside/{enterprise}/{site}/{area}/{line}/{cell}/{device}"
     private static let alarmTopic = "lineside/{enterprise}/{site}/alarms"
 
-    func sinks(_ root: MappingReader) -> [SinkPlan] { root.names("sinks", "the sinks").compactMap(sink) }
+    func sinks(_ root: MappingReader) -> [SinkPlan] {
+        root.names("sinks", "the sinks").compactMap { sink($0, root: root) }
+    }
 
-    private func sink(_ entry: YAMLEntry) -> SinkPlan? {
+    private func sink(_ entry: YAMLEntry, root: MappingReader) -> SinkPlan? {
         guard Notation<String>.name.parse(entry.key) != nil else {
             problems.error(entry.place, "expected \(Notation<String>.name.expected), found '\(entry.key)'")
             return nil
@@ -24,15 +26,22 @@ struct SinkSection {
         guard let reader = MappingReader(entry.value, "a sink", at: entry.place, problems: problems) else { return nil }
         reader.ignore("description")
         let mqtt = reader.mapping("mqtt", "an MQTT sink")
-        let plan = mqtt.flatMap { self.mqtt($0, name: entry.key) }
+        var receivers: [ReceiverPlan?] = []
+        if let mqtt { receivers.append(self.mqtt(mqtt, name: entry.key).map { .mqtt($0) }) }
+        if let sparkplug = reader.mapping("sparkplug", "a Sparkplug sink") {
+            let section = SparkplugSection(plant: plant, environment: environment, problems: problems)
+            receivers.append(section.read(sparkplug, name: entry.key, root: root).map { .sparkplug($0) })
+        }
+        if receivers.count > 1 { problems.error(reader.place, "a sink has one receiver; this one has \(receivers.count)") }
         _ = reader.value("when_full", Notation<WhenFull>.word)
         let order = sendingOrder(reader)
-        reader.refuseLater("influx", "sparkplug", "http")
+        reader.refuseLater("influx", "http")
         if !reader.has("mqtt") && !reader.has("influx") && !reader.has("sparkplug") && !reader.has("http") {
             problems.error(reader.place, "a sink needs 'mqtt': {url: mqtt://127.0.0.1:1883}")
         }
         reader.finish()
-        return plan.map { SinkPlan(name: entry.key, gateway: plant.site, order: order, receiver: .mqtt($0)) }
+        guard let receiver = receivers.first ?? nil else { return nil }
+        return SinkPlan(name: entry.key, gateway: plant.site, order: order, receiver: receiver)
     }
 
     private func sendingOrder(_ reader: MappingReader) -> SendingOrder {

@@ -23,6 +23,12 @@ struct ArchitectureTests {
         ("Export", ["GatewayModel", "Journal", "History"]),
         ("Rules", ["GatewayModel"]),
         ("Upstream", ["GatewayModel", "GatewayPlatform", "Journal", "MQTTLink", "Logging"]),
+        ("SparkplugSchema", ["SwiftProtobuf", "FoundationEssentials", "Foundation"]),
+        ("Sparkplug", ["GatewayModel", "SparkplugSchema", "SwiftProtobuf"]),
+        (
+            "UpstreamSparkplug",
+            ["GatewayModel", "GatewayPlatform", "Journal", "MQTTLink", "Upstream", "Sparkplug", "Logging"]
+        ),
         (
             "Dashboard",
             [
@@ -39,7 +45,7 @@ struct ArchitectureTests {
             "GatewayConfiguration",
             [
                 "GatewayModel", "Acquisition", "ModbusDriver", "MQTTLink", "MQTTDriver", "Journal", "Rules", "Upstream",
-                "Simulation", "Yams",
+                "Sparkplug", "Simulation", "Yams",
             ]
         ),
         ("Commissioning", ["GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "Yams"]),
@@ -47,7 +53,8 @@ struct ArchitectureTests {
             "Gateway",
             [
                 "GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "MQTTLink", "MQTTDriver", "Journal",
-                "Writes", "History", "Rules", "Upstream", "Dashboard", "GatewayConfiguration", "Logging",
+                "Writes", "History", "Rules", "Upstream", "UpstreamSparkplug", "Dashboard", "GatewayConfiguration",
+                "Logging",
                 "ServiceLifecycle", "UnixSignals",
             ]
         ),
@@ -65,7 +72,7 @@ struct ArchitectureTests {
     /// Modules that may hold `unsafe` expressions: the ones that talk to C or own raw memory.
     static let unsafeModules: Set<String> = [
         "Series", "GatewayPlatform", "ModbusDriver", "MQTTLink", "MQTTDriver", "Writes", "Journal", "History",
-        "Upstream",
+        "Upstream", "Sparkplug",
         "Simulation", "Gateway", "GatewayConfiguration", "Commissioning", "lineside",
     ]
     static let mostLinesPerFile = 400
@@ -92,7 +99,9 @@ struct ArchitectureTests {
     func fences(module: String) throws {
         for (name, text) in try Self.sources(of: module) {
             let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
-            #expect(lines.count <= Self.mostLinesPerFile, "\(module)/\(name) has \(lines.count) lines")
+            // What a generator writes is as long as it is; nobody reads it.
+            let isGenerated = name.hasSuffix(".pb.swift")
+            #expect(isGenerated || lines.count <= Self.mostLinesPerFile, "\(module)/\(name) has \(lines.count) lines")
             if !Self.unsafeModules.contains(module) { #expect(!text.contains(/\bunsafe\b/), "\(module)/\(name)") }
         }
     }

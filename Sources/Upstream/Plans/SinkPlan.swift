@@ -35,11 +35,13 @@ package struct SendingOrder: Equatable, Sendable {
 /// To whom a sink sends.
 package enum ReceiverPlan: Equatable, Sendable {
     case mqtt(MQTTReceiverPlan)
+    case sparkplug(SparkplugReceiverPlan)
 
     /// The broker, when it is one.
     package var broker: BrokerPlan? {
         switch self {
         case .mqtt(let plan): plan.broker
+        case .sparkplug(let plan): plan.broker
         }
     }
 
@@ -47,6 +49,8 @@ package enum ReceiverPlan: Equatable, Sendable {
     package var address: String {
         switch self {
         case .mqtt(let plan): "mqtt://\(plan.broker.host):\(plan.broker.port)"
+        case .sparkplug(let plan):
+            "mqtt://\(plan.broker.host):\(plan.broker.port), Sparkplug \(plan.group)/\(plan.node)"
         }
     }
 }
