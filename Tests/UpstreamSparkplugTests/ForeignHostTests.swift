@@ -40,7 +40,7 @@ private let script = """
             line["metrics"] = [
                 {"name": m.name, "value": m.value, "null": m.is_null, "history": m.is_historical, "time": m.timestamp,
                  "type": int(m.datatype), "quality": next((v.int_value for k, v in zip(r.properties.keys, r.properties.values)
-                 if k == "Quality"), 192)} for m, r in zip(read.metrics, raw.metrics)]
+                 if k == "Quality"), 192)} for m, r in zip(getattr(read, "metrics", None) or [read.bd_seq_metric], raw.metrics)]
         say(line)
         if verb == "DBIRTH":
             asked[0] += 1
@@ -77,7 +77,7 @@ struct ForeignHostTests {
             var value: JSONValue?
             var null: Bool
             var history: Bool
-            var time: UInt64
+            var time: UInt64?
             var type: Int
             var quality: Int
         }

@@ -249,6 +249,9 @@ struct SparkplugSinkTests {
     func commands() async throws {
         var plan = nodePlan(port: broker.port)
         plan.takesCommands = true
+        // Of long ago, and kept by the broker: it comes with every subscription.
+        let topic = "spBv1.0/acme/DCMD/lyon/\(Self.pressID)"
+        try command(topic, isRetained: true) { $0.text(1, "current_l1"); $0.double(13, 1) }
         let sink = sink(
             plan, plant.surroundings(writable: ["stamping/line 2/press-7/current_l1", "stamping/line 2/press-7/running"]))
         sink.start()
@@ -256,9 +259,7 @@ struct SparkplugSinkTests {
         let birth = try #require(view.all(.deviceBirth, Self.pressID).first)
         #expect(birth.metrics.map { $0.metric.properties["readOnly"] } == [false, true, false, true].map { .boolean($0) })
         let alias = try #require(birth.metric("current_l1")?.alias)
-        let topic = "spBv1.0/acme/DCMD/lyon/\(Self.pressID)"
-        // Refused: kept by the broker, not writable, unknown, another type, null, of another device, no payload.
-        try command(topic, isRetained: true) { $0.unsigned(2, alias); $0.double(13, 1) }
+        // Refused: not writable, unknown, another type, null, of another device, no payload.
         try command(topic) { $0.text(1, "state"); $0.unsigned(11, 5) }
         try command(topic) { $0.text(1, "nothing"); $0.unsigned(11, 5) }
         try command(topic) { $0.unsigned(2, alias); $0.text(15, "7") }
@@ -405,7 +406,9 @@ struct SparkplugSinkTests {
     @Test("sends current data beside a backlog, and the backlog as history")
     func liveFirst() async throws {
         for index in 0..<4000 { plant.read(0, 1, .integer(Int64(index)), at: moment(index)) }
-        let sink = sink(order: SendingOrder(isLiveFirst: true, replayRate: 2000))
+        var plan = nodePlan(port: broker.port)
+        plan.payloadBytes = 2000
+        let sink = sink(plan, order: SendingOrder(isLiveFirst: true, replayRate: 2000))
         sink.start()
         #expect(await eventually { sink.statistics.isConnected })
         plant.read(0, 1, .integer(4000), at: moment(4000))
