@@ -51,7 +51,10 @@ package final class GatewayRuntime: Sendable {
             history: history, journal: journal, rules: plan.rules, tags: plan.tags, logger: logger)
         field = FieldSide(pipeline: pipeline, folder: StoredKnowledge.folder(of: plan.store.directory), logger: logger)
         writes = WriteSide(disk: disk, history: history, field: field, logger: logger)
-        sinkSide = SinkSide(journal: journal, logger: logger)
+        let sparkplug = SparkplugWiring(
+            journal: journal, history: history, pipeline: pipeline, writes: writes,
+            folder: StoredKnowledge.folder(of: plan.store.directory))
+        sinkSide = SinkSide(journal: journal, sparkplug: sparkplug, logger: logger)
         state = Mutex(State(plan: plan, lastReload: startedAt))
         let past = JournalPast(journal: journal, clock: clock) { [weak self] in self?.plan.tags ?? plan.tags }
         history.attach(past.olderReadings)

@@ -12,15 +12,18 @@ internal import UpstreamPostgres
     internal import UpstreamKafka
 #endif
 internal import UpstreamHTTP
+internal import UpstreamSparkplug
 
 /// Starts, exchanges and stops sinks. Its methods block; the wiring calls them from a thread of its own.
 final class SinkSide: Sendable {
     private let journal: Journal
     private let logger: Logger
+    private let sparkplug: SparkplugWiring
     private let running = Mutex<[String: Sink]>([:])
 
-    init(journal: Journal, logger: Logger) {
+    init(journal: Journal, sparkplug: SparkplugWiring, logger: Logger) {
         self.journal = journal
+        self.sparkplug = sparkplug
         self.logger = logger
     }
 
@@ -61,6 +64,10 @@ final class SinkSide: Sendable {
         case .mqtt(let mqtt):
             Sink(plan: plan, journal: journal, clock: SystemClock(), logger: logger) {
                 MQTTReceiver(plan: mqtt, context: $0)
+            }
+        case .sparkplug(let node):
+            Sink(plan: plan, journal: journal, clock: SystemClock(), logger: logger) { [sparkplug] in
+                SparkplugReceiver(plan: node, context: $0, surroundings: sparkplug.surroundings(of: $0.sink))
             }
         case .postgres(let postgres):
             Sink(plan: plan, journal: journal, clock: SystemClock(), logger: logger) {

@@ -16,6 +16,8 @@ final class WriteSide: Sendable {
     let service: WriteService
     private let logger: Logger
     private let listener = Mutex<CommandListener?>(nil)
+    /// The whole names of the tags that may be written.
+    private let writable = Mutex<Set<String>>([])
 
     init(disk: any Disk, history: History, field: FieldSide, logger: Logger) {
         self.logger = logger
@@ -30,10 +32,12 @@ final class WriteSide: Sendable {
     }
 
     var commands: CommandListener? { listener.withLock { $0 } }
+    func isWritable(_ tag: String) -> Bool { writable.withLock { $0.contains(tag) } }
 
     /// Takes over what the plan allows.
     func apply(_ plan: GatewayPlan) {
         service.apply(plan.writes)
+        writable.withLock { $0 = Set((plan.writes?.tags ?? []).map(\.path)) }
         var wanted: CommandListener.Plan?
         if let commands = plan.writes?.mqtt, let broker = plan.commandBroker {
             wanted = CommandListener.Plan(broker: broker, commands: commands, gateway: plan.tags.site)

@@ -12,17 +12,17 @@ struct SinkSection {
 
     func sinks(_ root: MappingReader) -> [SinkPlan] {
         let entries = root.names("sinks", "the sinks")
-        return entries.compactMap { sink($0, names: entries.map(\.key)) }
+        return entries.compactMap { sink($0, names: entries.map(\.key), root: root) }
     }
 
-    private func sink(_ entry: YAMLEntry, names: [String]) -> SinkPlan? {
+    private func sink(_ entry: YAMLEntry, names: [String], root: MappingReader) -> SinkPlan? {
         guard Notation<String>.name.parse(entry.key) != nil else {
             problems.error(entry.place, "expected \(Notation<String>.name.expected), found '\(entry.key)'")
             return nil
         }
         guard let reader = MappingReader(entry.value, "a sink", at: entry.place, problems: problems) else { return nil }
         reader.ignore("description")
-        let receiver = receiver(reader, name: entry.key)
+        let receiver = receiver(reader, name: entry.key, root: root)
         _ = reader.value("when_full", Notation<WhenFull>.word)
         let common = SelectionSection(plant: plant, problems: problems)
         let (order, selection) = (common.order(reader), common.selection(reader))
@@ -35,7 +35,7 @@ struct SinkSection {
     }
 
     /// The one receiver that a sink has.
-    private func receiver(_ reader: MappingReader, name: String) -> ReceiverPlan? {
+    private func receiver(_ reader: MappingReader, name: String, root: MappingReader) -> ReceiverPlan? {
         let http = HTTPSinkSection(environment: environment, problems: problems)
         let kinds: [(key: String, what: String, read: (MappingReader) -> ReceiverPlan?)] = [
             (
@@ -43,6 +43,13 @@ struct SinkSection {
                 {
                     MQTTSinkSection(plant: plant, environment: environment, problems: problems).read($0, name: name)
                         .map(ReceiverPlan.mqtt)
+                }
+            ),
+            (
+                "sparkplug", "a Sparkplug sink",
+                {
+                    SparkplugSection(plant: plant, environment: environment, problems: problems)
+                        .read($0, name: name, root: root).map(ReceiverPlan.sparkplug)
                 }
             ),
             ("influx", "an InfluxDB sink", { http.influx($0).map(ReceiverPlan.http) }),

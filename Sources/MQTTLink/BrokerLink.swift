@@ -10,7 +10,8 @@ internal import Logging
 /// the session is always clean. It never publishes while it is not connected, so nothing queues inside libmosquitto.
 package struct BrokerLink: ~Copyable {
     private let plan: BrokerPlan
-    private let will: WillPlan?
+    /// Left with the broker by the next connection; a change has no effect on the present one.
+    package var will: WillPlan?
     private let window: Int
     private let clock: any GatewayClock
     private var machine: LinkStateMachine
@@ -19,6 +20,8 @@ package struct BrokerLink: ~Copyable {
     /// The addresses of the broker's name, taken in turn at each attempt: the first may be of a network that is away.
     private var attempts = 0
     private var events = LinkEvents()
+    /// Messages of QoS 0 that the library has not written yet: what it says of them is no answer of the broker.
+    private var unanswerable: Set<Int32> = []
 
     /// - Parameters:
     ///   - window: messages published and not acknowledged, at most; the owner keeps to it.
@@ -55,13 +58,15 @@ package struct BrokerLink: ~Copyable {
         swap(&events, &taken)
     }
 
-    /// Publishes with QoS 1 when connected.
-    package mutating func publish(topic: String, payload: [UInt8], isRetained: Bool = false) -> PublishOutcome {
-        guard isConnected, let outcome = client?.publish(topic: topic, payload: payload, qos: 1, isRetained: isRetained)
+    /// Publishes when connected, with QoS 1 or with 0: `.acknowledged` then says only that it was written.
+    package mutating func publish(
+        topic: String, payload: [UInt8], isRetained: Bool = false, qos: Int32 = 1
+    ) -> PublishOutcome {
+        guard isConnected, let outcome = client?.publish(topic: topic, payload: payload, qos: qos, isRetained: isRetained)
         else { return .linkLost }
         switch outcome {
         case .sent(let messageID):
-            machine.expectsAnswer(at: clock.monotonic())
+            if qos == 0 { unanswerable.insert(messageID) } else { machine.expectsAnswer(at: clock.monotonic()) }
             return .sent(messageID)
         case .poison(let reason):
             return .poison(reason)
@@ -152,6 +157,7 @@ package struct BrokerLink: ~Copyable {
             switch event {
             case .connected:
                 if !machine.accepted(at: now) { failure = .connection("the broker accepted us twice") }
+            case .acknowledged(let id) where unanswerable.remove(id) != nil: break
             case .acknowledged, .refused, .subscribed: machine.answered(at: now)
             case .message, .tooLarge: machine.received()
             case .disconnected: break
@@ -167,6 +173,7 @@ package struct BrokerLink: ~Copyable {
 
     private mutating func giveUp(_ failure: LinkFailure) {
         client = nil
+        unanswerable.removeAll(keepingCapacity: true)
         machine.failed(at: clock.monotonic(), jitter: .random(in: 0...1))
         events.list.append(.disconnected(failure))
     }

@@ -33,6 +33,12 @@ struct ArchitectureTests {
         ),
         ("UpstreamKafka", ["GatewayModel", "GatewayPlatform", "Journal", "Upstream", "CKafka"]),
         ("UpstreamPostgres", ["GatewayModel", "GatewayPlatform", "Journal", "Upstream", "CPostgres", "Logging"]),
+        ("SparkplugSchema", ["SwiftProtobuf", "FoundationEssentials", "Foundation"]),
+        ("Sparkplug", ["GatewayModel", "SparkplugSchema", "SwiftProtobuf"]),
+        (
+            "UpstreamSparkplug",
+            ["GatewayModel", "GatewayPlatform", "Journal", "MQTTLink", "Upstream", "Sparkplug", "Logging"]
+        ),
         (
             "Dashboard",
             [
@@ -52,7 +58,7 @@ struct ArchitectureTests {
             "GatewayConfiguration",
             [
                 "GatewayModel", "Acquisition", "ModbusDriver", "MQTTLink", "MQTTDriver", "Journal", "Rules", "Upstream",
-                "Simulation", "Yams",
+                "Sparkplug", "Simulation", "Yams",
             ]
         ),
         ("Commissioning", ["GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "Yams"]),
@@ -60,7 +66,7 @@ struct ArchitectureTests {
             "Gateway",
             [
                 "GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "MQTTLink", "MQTTDriver", "Journal",
-                "Writes", "History", "Rules", "Upstream", "UpstreamPostgres", "UpstreamKafka", "UpstreamHTTP",
+                "Writes", "History", "Rules", "Upstream", "UpstreamPostgres", "UpstreamKafka", "UpstreamHTTP", "UpstreamSparkplug",
                 "Dashboard", "GatewayConfiguration", "Logging",
                 "ServiceLifecycle", "UnixSignals",
             ]
@@ -79,7 +85,7 @@ struct ArchitectureTests {
     /// Modules that may hold `unsafe` expressions: the ones that talk to C or own raw memory.
     static let unsafeModules: Set<String> = [
         "Series", "GatewayPlatform", "TextFormats", "ModbusDriver", "MQTTLink", "MQTTDriver", "Writes", "Journal", "History",
-        "Upstream", "UpstreamPostgres", "UpstreamKafka", "UpstreamHTTP",
+        "Upstream", "UpstreamPostgres", "UpstreamKafka", "UpstreamHTTP", "Sparkplug",
         "Simulation", "Gateway", "GatewayConfiguration", "Commissioning", "lineside",
     ]
     static let mostLinesPerFile = 400
@@ -106,7 +112,9 @@ struct ArchitectureTests {
     func fences(module: String) throws {
         for (name, text) in try Self.sources(of: module) {
             let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
-            #expect(lines.count <= Self.mostLinesPerFile, "\(module)/\(name) has \(lines.count) lines")
+            // What a generator writes is as long as it is; nobody reads it.
+            let isGenerated = name.hasSuffix(".pb.swift")
+            #expect(isGenerated || lines.count <= Self.mostLinesPerFile, "\(module)/\(name) has \(lines.count) lines")
             if !Self.unsafeModules.contains(module) { #expect(!text.contains(/\bunsafe\b/), "\(module)/\(name)") }
         }
     }

@@ -56,6 +56,7 @@ package enum ReceiverPlan: Equatable, Sendable {
     case kafka(KafkaReceiverPlan)
     case http(HTTPReceiverPlan)
     case file(FileReceiverPlan)
+    case sparkplug(SparkplugReceiverPlan)
 
     /// The broker, when it is one.
     package var broker: BrokerPlan? {
@@ -63,6 +64,7 @@ package enum ReceiverPlan: Equatable, Sendable {
         case .mqtt(let plan): plan.broker
         case .postgres, .kafka: nil
         case .http, .file: nil
+        case .sparkplug(let plan): plan.broker
         }
     }
 
@@ -74,6 +76,8 @@ package enum ReceiverPlan: Equatable, Sendable {
         case .kafka(let plan): plan.address
         case .http(let plan): plan.address
         case .file(let plan): plan.directory
+        case .sparkplug(let plan):
+            "mqtt://\(plan.broker.host):\(plan.broker.port), Sparkplug \(plan.group)/\(plan.node)"
         }
     }
 }

@@ -4,7 +4,7 @@ package import GatewayModel
 
 /// Through which door a request came.
 package enum WriteDoor: String, Sendable {
-    case http, mqtt
+    case http, mqtt, sparkplug
 }
 
 /// One request, whose sender is known for certain.
