@@ -93,8 +93,8 @@ let package = Package(
         ours(
             "Simulation",
             [
-                "GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "MQTTLink", "MQTTDriver", "CModbus",
-                logging,
+                "GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "MQTTLink", "MQTTDriver", "Journal",
+                "Upstream", "CModbus", logging,
             ]),
         ours(
             "GatewayConfiguration",
@@ -150,8 +150,8 @@ let package = Package(
         .executableTarget(
             name: "JournalBench",
             dependencies: [
-                "GatewayModel", "GatewayPlatform", "Series", "Journal", "TestSupport", "BenchReport", "CJournalFloor",
-                logging,
+                "GatewayModel", "GatewayPlatform", "Series", "Journal", "History", "TestSupport", "BenchReport",
+                "CJournalFloor", logging,
             ],
             path: "Benchmarks/Sources/JournalBench", swiftSettings: strict),
 
@@ -196,7 +196,8 @@ let package = Package(
         tests(
             "UpstreamTests",
             [
-                "GatewayModel", "GatewayPlatform", "Journal", "MQTTLink", "Upstream", "Simulation", "TestSupport", logging,
+                "GatewayModel", "GatewayPlatform", "Journal", "MQTTLink", "Upstream", "Simulation", "TestSupport",
+                logging,
             ]),
         tests(
             "UpstreamPostgresTests",

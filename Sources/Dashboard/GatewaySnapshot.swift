@@ -95,6 +95,12 @@ package struct SinkState: Equatable, Sendable {
     /// Records in the journal that the sink hasn't acknowledged yet.
     package var backlog = 0
     package var oldestUnacknowledged: Timestamp?
+    /// Readings a second that the receiver confirms.
+    package var rate = 0.0
+    /// When the backlog will be gone at the present rates; nil: never.
+    package var secondsToDrain: Double? = 0
+    /// Of the backlog, what drains beside current data.
+    package var older = 0
     /// Records that the receiver refused for good.
     package var setAside = 0
     /// Records that the journal gave up before the sink had them.

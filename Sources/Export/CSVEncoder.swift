@@ -34,19 +34,25 @@ package struct CSVEncoder: ExportEncoder {
 
     private mutating func comma() { ready.append(UInt8(ascii: ",")) }
 
-    private mutating func field(_ text: String) {
+    private mutating func field(_ text: String) { ready.append(csv: text) }
+    private mutating func quoted(_ text: String) { ready.append(quotedCSV: text) }
+}
+
+extension [UInt8] {
+    /// A field, in quotes where it needs them.
+    mutating func append(csv text: String) {
         let needsQuotes = text.utf8.contains { byte in
             byte == UInt8(ascii: ",") || byte == UInt8(ascii: "\"") || byte == 13 || byte == 10
         }
-        if needsQuotes { quoted(text) } else { ready += text.utf8 }
+        if needsQuotes { append(quotedCSV: text) } else { self += text.utf8 }
     }
 
-    private mutating func quoted(_ text: String) {
-        ready.append(UInt8(ascii: "\""))
+    mutating func append(quotedCSV text: String) {
+        append(UInt8(ascii: "\""))
         for byte in text.utf8 {
-            if byte == UInt8(ascii: "\"") { ready.append(byte) }
-            ready.append(byte)
+            if byte == UInt8(ascii: "\"") { append(byte) }
+            append(byte)
         }
-        ready.append(UInt8(ascii: "\""))
+        append(UInt8(ascii: "\""))
     }
 }

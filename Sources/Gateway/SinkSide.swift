@@ -30,11 +30,13 @@ final class SinkSide: Sendable {
     func apply(_ plans: [SinkPlan]) {
         var running = running.withLock(\.self)
         let wanted = Dictionary(plans.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        let renamed = Set(plans.compactMap(\.start.formerName))
         for (name, sink) in running where sink.plan != wanted[name] {
             sink.stop(drainFor: .zero)
             running[name] = nil
-            // A sink that only changed goes on from its cursor; one that is gone must not hold its backlog for ever.
-            if wanted[name] == nil { journal.forget(sink: name) }
+            // A sink that only changed goes on from its cursor, and one that was renamed takes it along; one that is
+            // gone must not hold its backlog for ever.
+            if wanted[name] == nil, !renamed.contains(name) { journal.forget(sink: name) }
         }
         for (name, plan) in wanted where running[name] == nil {
             let sink = make(plan)

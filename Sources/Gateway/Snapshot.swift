@@ -154,6 +154,9 @@ extension GatewayRuntime {
         state.backlog = Int(clamping: backlog.records)
         state.oldestUnacknowledged = backlog.oldest
         state.missed = Int(clamping: backlog.missed)
+        state.rate = statistics.drain.sent
+        state.secondsToDrain = statistics.drain.timeToDrain(backlog.records)?.inSeconds
+        state.older = Int(clamping: statistics.olderRecords)
         state.setAside = Int(statistics.setAside)
         state.lastError = statistics.isConnected ? nil : statistics.lastError
         return state

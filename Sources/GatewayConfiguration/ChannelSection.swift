@@ -169,7 +169,8 @@ struct ChannelSection {
             path: path, channel: channel.name,
             link: "\(channel.endpoint?.description ?? "Modbus"), unit \(device.unit)")
         var scans = profile.groups.map {
-            ModbusScanPlan(name: $0.name, period: $0.period, isOnConnect: $0.isOnConnect, tags: [])
+            ModbusScanPlan(
+                name: $0.name, period: $0.period, isOnConnect: $0.isOnConnect, isContinuous: $0.isContinuous, tags: [])
         }
         var simulated: [SimulatedTag] = []
         for tag in profile.tags {

@@ -27,9 +27,13 @@ struct ScanClass {
     var period: Duration
     /// Read with every new connection.
     var isOnConnect = false
+    /// Read again as soon as it has been read.
+    var isContinuous = false
 
     /// How often a scan class `on-connect` is read besides: what changes with a firmware is noticed within the hour.
     static let onConnectPeriod = Duration.seconds(3600)
+    /// Within what time a scan class `continuous` is expected to come round.
+    static let continuousPeriod = Duration.seconds(1)
 }
 
 /// One tag of a profile.

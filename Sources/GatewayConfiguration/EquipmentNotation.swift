@@ -83,17 +83,19 @@ enum TopicNotation {
     }
 
     /// Why the text can't be a template; nil when it can.
-    static func problem(withTemplate template: String) -> String? {
+    static func problem(
+        withTemplate template: String, placeholders: [String] = EquipmentPath.placeholders
+    ) -> String? {
         var plain = ""
         var rest = template[...]
         while let open = rest.firstIndex(of: "{") {
             plain += rest[..<open]
             guard let close = rest[open...].firstIndex(of: "}") else { return "'{' without '}' in '\(template)'" }
             let name = String(rest[open..<close].dropFirst())
-            guard EquipmentPath.placeholders.contains(name) else {
-                let near = Suggestion.phrase(for: name, among: EquipmentPath.placeholders)
+            guard placeholders.contains(name) else {
+                let near = Suggestion.phrase(for: name, among: placeholders)
                 return "unknown placeholder '{\(name)}'"
-                    + (near.isEmpty ? "; there are \(EquipmentPath.placeholders.map { "{\($0)}" }.listed)" : near)
+                    + (near.isEmpty ? "; there are \(placeholders.map { "{\($0)}" }.listed)" : near)
             }
             plain += "x"
             rest = rest[close...].dropFirst()

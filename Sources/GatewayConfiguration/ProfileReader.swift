@@ -103,9 +103,13 @@ struct ProfileReader {
                 groups.append(ScanClass(name: entry.key, period: ScanClass.onConnectPeriod, isOnConnect: true))
                 continue
             }
+            if entry.value.text == "continuous" {
+                groups.append(ScanClass(name: entry.key, period: ScanClass.continuousPeriod, isContinuous: true))
+                continue
+            }
             // 10 ms is what a poll over Ethernet takes; a day is longer than any value is worth waiting for.
             let duration = Notation<Duration>.duration(from: .milliseconds(10), to: .seconds(86400))
-            let period = Notation(expected: "\(duration.expected), or on-connect", parse: duration.parse)
+            let period = Notation(expected: "\(duration.expected), continuous or on-connect", parse: duration.parse)
             // A period that can't be used keeps its name, so that its tags aren't reported as well.
             groups.append(ScanClass(name: entry.key, period: reader.read(entry.value, period) ?? .seconds(1)))
         }

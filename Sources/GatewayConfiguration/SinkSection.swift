@@ -2,7 +2,6 @@
 
 internal import GatewayModel
 internal import Journal
-internal import MQTTLink
 internal import Upstream
 
 /// Reads what lies behind the pipeline.
@@ -11,90 +10,64 @@ struct SinkSection {
     let environment: [String: String]
     let problems: Problems
 
-    private static let topic = "lineside/{enterprise}/{site}/{area}/{line}/{cell}/{device}"
-    private static let alarmTopic = "lineside/{enterprise}/{site}/alarms"
+    func sinks(_ root: MappingReader) -> [SinkPlan] {
+        let entries = root.names("sinks", "the sinks")
+        return entries.compactMap { sink($0, names: entries.map(\.key)) }
+    }
 
-    func sinks(_ root: MappingReader) -> [SinkPlan] { root.names("sinks", "the sinks").compactMap(sink) }
-
-    private func sink(_ entry: YAMLEntry) -> SinkPlan? {
+    private func sink(_ entry: YAMLEntry, names: [String]) -> SinkPlan? {
         guard Notation<String>.name.parse(entry.key) != nil else {
             problems.error(entry.place, "expected \(Notation<String>.name.expected), found '\(entry.key)'")
             return nil
         }
         guard let reader = MappingReader(entry.value, "a sink", at: entry.place, problems: problems) else { return nil }
         reader.ignore("description")
-        let mqtt = reader.mapping("mqtt", "an MQTT sink")
-        let plan = mqtt.flatMap { self.mqtt($0, name: entry.key) }
-        let postgres = reader.mapping("postgres", "a PostgreSQL sink").flatMap {
-            PostgresSection(environment: environment, problems: problems).read($0)
-        }
-        let kafka = reader.mapping("kafka", "a Kafka sink").flatMap {
-            KafkaSection(environment: environment, problems: problems).read($0)
-        }
+        let receiver = receiver(reader, name: entry.key)
         _ = reader.value("when_full", Notation<WhenFull>.word)
-        let order = sendingOrder(reader)
-        reader.refuseLater("influx", "sparkplug", "http")
-        if !reader.has("mqtt") && !reader.has("postgres") && !reader.has("kafka") && !reader.has("influx") && !reader.has("sparkplug") && !reader.has("http") {
-            problems.error(reader.place, "a sink needs 'mqtt': {url: mqtt://127.0.0.1:1883}")
-        }
+        let common = SelectionSection(plant: plant, problems: problems)
+        let (order, selection) = (common.order(reader), common.selection(reader))
+        let start = common.start(reader, names: names)
         reader.finish()
-        let kinds = ["mqtt", "postgres", "kafka"].filter(reader.has)
-        if kinds.count > 1 {
-            problems.error(
-                reader.place(of: kinds[1]), "a sink has one receiver; '\(kinds[0])' and '\(kinds[1])' are two sinks")
+        return receiver.map {
+            SinkPlan(
+                name: entry.key, gateway: plant.site, order: order, selection: selection, start: start, receiver: $0)
         }
-        let receiver =
-            plan.map(ReceiverPlan.mqtt) ?? postgres.map(ReceiverPlan.postgres) ?? kafka.map(ReceiverPlan.kafka)
-        return receiver.map { SinkPlan(name: entry.key, gateway: plant.site, order: order, receiver: $0) }
     }
 
-    private func sendingOrder(_ reader: MappingReader) -> SendingOrder {
-        var order = SendingOrder()
-        order.isLiveFirst = reader.value("live_first", .flag, default: order.isLiveFirst)
-        order.replayRate = reader.value("replay", .rate(100...10_000_000), default: order.replayRate)
-        if reader.has("replay"), !order.isLiveFirst {
+    /// The one receiver that a sink has.
+    private func receiver(_ reader: MappingReader, name: String) -> ReceiverPlan? {
+        let kinds: [(key: String, what: String, read: (MappingReader) -> ReceiverPlan?)] = [
+            (
+                "mqtt", "an MQTT sink",
+                {
+                    MQTTSinkSection(plant: plant, environment: environment, problems: problems).read($0, name: name)
+                        .map(ReceiverPlan.mqtt)
+                }
+            ),
+            (
+                "postgres", "a PostgreSQL sink",
+                { PostgresSection(environment: environment, problems: problems).read($0).map(ReceiverPlan.postgres) }
+            ),
+            (
+                "kafka", "a Kafka sink",
+                { KafkaSection(environment: environment, problems: problems).read($0).map(ReceiverPlan.kafka) }
+            ),
+        ]
+        let present = kinds.filter { reader.has($0.key) }
+        if present.isEmpty {
+            let all = kinds.map { "'\($0.key)'" }
             problems.error(
-                reader.place(of: "replay"), "'replay' limits a backlog beside current data: it needs 'live_first: true'")
+                reader.place,
+                "a sink needs one of \(all.dropLast().joined(separator: ", ")) and \(all.last ?? ""), such as "
+                    + "'mqtt': {url: mqtt://127.0.0.1:1883}")
         }
-        return order
-    }
-
-    private enum Format: String, CaseIterable { case json, sparkplug }
-
-    private func mqtt(_ reader: MappingReader, name: String) -> MQTTReceiverPlan? {
-        let broker = BrokerSection(environment: environment, problems: problems).read(
-            reader, address: "url", clientID: plant.clientID(name))
-        if let format = reader.value("format", Notation<Format>.word), format != .json {
+        for other in present.dropFirst() {
             problems.error(
-                reader.place(of: "format"), "the format '\(format.rawValue)' is not supported by this version")
+                reader.place(of: other.key),
+                "a sink has one receiver; '\(present[0].key)' and '\(other.key)' are two sinks")
         }
-        let topic = reader.value("topic", .text, default: Self.topic)
-        if let problem = TopicNotation.problem(withTemplate: topic) {
-            problems.error(reader.place(of: "topic"), problem)
-        }
-        let alarms = alarmTopic(reader)
-        let window = reader.value("window", .integer(1...1000), default: 20)
-        let most = Int64(Limits.outgoingPayloadBytes)
-        let payload = reader.value("payload", .size(from: 4 << 10, to: most), default: most)
-        reader.refuseLater("qos", "retain")
-        reader.finish()
-        guard let broker else { return nil }
-        return MQTTReceiverPlan(
-            broker: broker, topic: topic, alarmTopic: alarms, window: window, payloadBytes: Int(payload))
-    }
-
-    private func alarmTopic(_ reader: MappingReader) -> String {
-        let template = reader.value("alarm_topic", .text, default: Self.alarmTopic)
-        let place = EquipmentPath(site: plant.site, device: "")
-        for level in ["area", "line", "cell", "device"] where template.contains("{\(level)}") {
-            problems.error(
-                reader.place(of: "alarm_topic"), "alarms of all devices share one topic: no {\(level)} in it")
-            return template
-        }
-        if let problem = TopicNotation.problem(withTemplate: template) {
-            problems.error(reader.place(of: "alarm_topic"), problem)
-        }
-        return place.filled(into: template)
+        let receivers = present.map { kind in reader.mapping(kind.key, kind.what).flatMap(kind.read) }
+        return receivers.first ?? nil
     }
 
     /// - Returns: the journal and the bytes of RAM for the recent past.

@@ -74,7 +74,7 @@ extension Timestamp {
 
     /// Days since 1970-01-01 to a date of the proleptic Gregorian calendar
     /// (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", civil_from_days).
-    private static func civil(fromDays days: Int64) -> (year: Int64, month: Int64, day: Int64) {
+    package static func civil(fromDays days: Int64) -> (year: Int64, month: Int64, day: Int64) {
         let shifted = days + 719_468
         let (era, dayOfEra) = shifted.quotientRounded(by: 146_097)
         let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
@@ -88,7 +88,7 @@ extension Timestamp {
 
 extension Int64 {
     /// Division that rounds towards minus infinity, with a remainder that is never negative.
-    fileprivate func quotientRounded(by divisor: Int64) -> (Int64, Int64) {
+    package func quotientRounded(by divisor: Int64) -> (Int64, Int64) {
         let (quotient, remainder) = quotientAndRemainder(dividingBy: divisor)
         return remainder < 0 ? (quotient - 1, remainder + divisor) : (quotient, remainder)
     }

@@ -381,7 +381,8 @@ package final class Journal: Sendable {
         let (next, wasWaiting) = memory.withLock { memory in
             // Once a second, so that the watchdog sees the thread.
             let next = min(
-                memory.nextDue(window: plan.commitWindow) ?? .init(nanoseconds: .max), now.advanced(by: .seconds(1)))
+                memory.nextDue(window: plan.commitWindow, now: now) ?? .init(nanoseconds: .max),
+                now.advanced(by: .seconds(1)))
             memory.nextWake = next
             // Who waits for a sink looks again by itself; woken by each round, the two would chase each other.
             let mustRing = memory.isAppenderWaiting && memory.waitsFor == nil

@@ -21,7 +21,7 @@ package struct JournalBounds: Sendable {
     package var keyframeReadings = 65_536
     package var keyframeBytes = 256 << 10
     /// How long a reading may lie in our own memory, where kill -9 takes it. The page cache survives that.
-    package var flushDelay = Duration.milliseconds(50)
+    package var flushDelay = Duration.milliseconds(200)
     /// How many numbers are reserved ahead. Without a disk the reservation can't be renewed, and when it has run out
     /// nothing more can be numbered: 2²⁸ are three days at 1,000 readings a second. After an unclean stop at most as
     /// many numbers are skipped: 2⁵³, the last that JSON readers count exactly, is 33 million unclean stops away.

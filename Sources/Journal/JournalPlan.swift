@@ -32,8 +32,8 @@ package struct JournalPlan: Equatable, Sendable {
     /// Bytes of the ring of rows, which is the sinks' outbox and the newest history.
     package var rowBytes: Int64 { diskBytes - columnBytes }
 
-    /// Half of the store, if that leaves each ring the segments that it needs. Columns take a third of the bytes of rows
-    /// (measured): history reaches a third further back than rows in all of it would, and an outage may be half as long.
+    /// Half of the store, if that leaves each ring the segments that it needs. Columns take half of the bytes of rows
+    /// (measured): history reaches as far back as with rows in all of it, and an outage may be half as long.
     package static func usualColumns(of plan: JournalPlan) -> Int64 {
         let columns = min(plan.diskBytes / 2, plan.diskBytes - 4 * plan.segmentBytes)
         return columns >= 2 * plan.segmentBytes ? columns : 0

@@ -14,10 +14,23 @@ extension Journal {
     }
 
     func read(from: SequenceNumber, maxRecords: Int, maxBytes: Int, through reader: SegmentReader) -> JournalChunk {
+        var none: RangeSieve?
+        return read(from: from, maxRecords: maxRecords, maxBytes: maxBytes, through: reader, sieve: &none)
+    }
+
+    /// - Parameter sieve: takes the readings of rows, which are then in no record.
+    func read(
+        from: SequenceNumber, maxRecords: Int, maxBytes: Int, through reader: SegmentReader, sieve: inout RangeSieve?
+    ) -> JournalChunk {
         while true {
             var chunk = ChunkBuilder(
-                from: from.value, maxRecords: maxRecords, maxBytes: maxBytes, now: clock.wall())
-            guard fill(&chunk, through: reader) else { continue }
+                from: from.value, maxRecords: maxRecords, maxBytes: maxBytes, now: clock.wall(), sieve: sieve.take())
+            let isWhole = fill(&chunk, through: reader)
+            sieve = chunk.sieve.take()
+            guard isWhole else {
+                sieve?.forget()
+                continue
+            }
             if chunk.corrupt > 0 { memory.withLock { $0.statistics.corrupt += chunk.corrupt } }
             return JournalChunk(
                 records: putRight(chunk.records), next: SequenceNumber(chunk.next),
@@ -42,9 +55,10 @@ extension Journal {
             let pieces = segments.isEmpty ? [(chunk.next..<oldest, .diskError)] : givenUp.pieces(chunk.next..<oldest)
             for (range, reason) in pieces { chunk.fill(to: range.upperBound, reason: reason) }
         }
-        while chunk.next < tail {
+        let limit = chunk.sieve?.end ?? .max
+        while chunk.next < min(tail, limit) {
             guard let index = segments.lastIndex(where: { $0.first <= chunk.next }) else { break }
-            let end = index + 1 < segments.count ? min(segments[index + 1].first, tail) : tail
+            let end = min(index + 1 < segments.count ? min(segments[index + 1].first, tail) : tail, limit)
             guard read(segments[index], until: end, of: segments, into: &chunk, through: reader) else { break }
             let isLive = memory.withLock { ($0.segments.first?.number ?? .max) <= segments[index].number }
             guard isLive else {
@@ -52,7 +66,7 @@ extension Journal {
                 return false
             }
         }
-        if chunk.next >= tail { readTail(&chunk) }
+        if chunk.next >= tail, chunk.next < limit { readTail(&chunk) }
         return true
     }
 
@@ -124,14 +138,32 @@ extension Journal {
     /// Where the log ends now: the number that the next record gets.
     package var end: SequenceNumber { memory.withLock { SequenceNumber($0.next) } }
 
+    /// The table that the newest records index.
+    package var dictionary: JournalDictionary { memory.withLock { $0.dictionary } }
+
     // MARK: Cursors
 
-    /// Where that sink goes on. One that is new starts at the oldest record held.
-    package func openCursor(sink: String) -> SequenceNumber {
+    /// Where a sink begins that the log doesn't know.
+    package enum CursorStart: Equatable, Sendable {
+        case oldest
+        case now
+    }
+
+    /// Where that sink goes on.
+    /// - Parameters:
+    ///   - start: where one begins that is new.
+    ///   - formerly: the name under which it was known before: one that is new takes that cursor over.
+    package func openCursor(
+        sink: String, start: CursorStart = .oldest, formerly: String? = nil
+    ) -> SequenceNumber {
         change { memory in
             if let present = memory.cursors[sink] { return (SequenceNumber(present), false) }
-            let oldest = memory.oldest
-            return (SequenceNumber(oldest), memory.cursors.advance(sink, to: oldest))
+            var place = start == .now ? memory.next : memory.oldest
+            if let formerly, let cursor = memory.cursors[formerly] {
+                place = cursor
+                _ = memory.cursors.remove(formerly)
+            }
+            return (SequenceNumber(place), memory.cursors.advance(sink, to: place))
         }
     }
 

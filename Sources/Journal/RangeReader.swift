@@ -69,9 +69,15 @@ extension Journal {
     func unread(_ range: Range<UInt64>) -> JournalGap { JournalGap(range, reason: .diskError, timestamp: clock.wall()) }
 
     func readPart(from: UInt64, to end: UInt64) -> JournalChunk {
-        read(
+        var none: RangeSieve?
+        return readPart(from: from, to: end, sieve: &none)
+    }
+
+    func readPart(from: UInt64, to end: UInt64, sieve: inout RangeSieve?) -> JournalChunk {
+        sieve?.end = end
+        return read(
             from: SequenceNumber(from), maxRecords: Int(min(end - from, UInt64(RangeReader.recordsPerRead))),
-            maxBytes: RangeReader.bytesPerRead, through: rangeReader)
+            maxBytes: RangeReader.bytesPerRead, through: rangeReader, sieve: &sieve)
     }
 }
 
@@ -120,15 +126,8 @@ package struct RangeReader {
     /// Within the first of `parts`.
     private var position: UInt64?
     private var left: Int
-    /// What the ids of the dictionary met last mean for the query; -1: nothing. Most batches are of devices that nobody
-    /// asks for, and are not looked into.
-    private struct Meanings {
-        let dictionary: JournalDictionary
-        let devices: [Bool]
-        let tags: [Int32]
-    }
-    private var meanings: Meanings?
-    private let indices: [TagName: Int]
+    /// Lent to the journal while it reads.
+    private var sieve: RangeSieve?
     private var columns: ColumnReader?
 
     init(_ query: RangeQuery, of journal: Journal) {
@@ -136,7 +135,7 @@ package struct RangeReader {
         self.journal = journal
         parts = query.from < query.to && query.limit > 0 ? journal.parts(for: query)[...] : []
         left = query.limit
-        indices = Dictionary(query.tags.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
+        sieve = RangeSieve(query)
     }
 
     /// The next readings; an empty piece after a while in which there were none; nil at the end. Takes about as long as
@@ -206,7 +205,7 @@ package struct RangeReader {
         if position == nil { journal.begin(part) }
         let start = position ?? part.range.lowerBound
         var piece = RangePiece()
-        let chunk = journal.readPart(from: start, to: part.range.upperBound)
+        let chunk = journal.readPart(from: start, to: part.range.upperBound, sieve: &sieve)
         take(chunk, below: part.range.upperBound, into: &piece)
         position = chunk.next.value
         let isStuck = chunk.next.value == start
@@ -227,7 +226,7 @@ package struct RangeReader {
         var piece = RangePiece()
         var start = part.range.lowerBound
         while start < part.range.upperBound {
-            let chunk = journal.readPart(from: start, to: part.range.upperBound)
+            let chunk = journal.readPart(from: start, to: part.range.upperBound, sieve: &sieve)
             guard chunk.next.value > start else {
                 piece.gaps.append(journal.unread(start..<part.range.upperBound))
                 break
@@ -243,7 +242,22 @@ package struct RangeReader {
     }
 
     private mutating func take(_ chunk: JournalChunk, below end: UInt64, into piece: inout RangePiece) {
-        let meanings = meanings(in: chunk.dictionary)
+        let journal = journal
+        guard let sifted = sieve?.empty({ journal.memory.withLock { $0.clock } }),
+            let meanings = sieve?.meanings(in: chunk.dictionary)
+        else { return }
+        let before = piece.readings.count
+        if piece.text.isEmpty {
+            piece.text = sifted.text
+            piece.readings += sifted.readings.lazy.filter { $0.sequence.value < end }
+        } else {
+            for var found in sifted.readings where found.sequence.value < end {
+                if found.reading.kind == .text { found.reading.bits += UInt64(piece.text.count) << 32 }
+                piece.readings.append(found)
+            }
+            piece.text += sifted.text
+        }
+        defer { if piece.readings.count > before, !chunk.records.isEmpty { piece.sort(from: before) } }
         for record in chunk.records {
             switch record {
             case .alarm: break
@@ -275,23 +289,12 @@ package struct RangeReader {
             piece.readings.append(found)
         }
     }
-
-    private mutating func meanings(in dictionary: JournalDictionary) -> Meanings {
-        if let meanings, meanings.dictionary === dictionary { return meanings }
-        let table = dictionary.table
-        let asked = Set(query.tags.map(\.device))
-        let devices = table.devices.map { asked.contains($0.path) }
-        let tags = table.tags.map { tag -> Int32 in
-            guard devices[Int(tag.device.index)] else { return -1 }
-            return indices[table.name(of: tag.id)].map { Int32($0) } ?? -1
-        }
-        let found = Meanings(dictionary: dictionary, devices: devices, tags: tags)
-        meanings = found
-        return found
-    }
 }
 
 extension RangePiece {
+    /// Segments of the first version, and what is in RAM only, aren't sifted.
+    mutating fileprivate func sort(from start: Int) { readings[start...].sort { $0.sequence < $1.sequence } }
+
     /// Only the last `count` readings of what is found yet; their text is thrown away with the rest of it in the end.
     mutating fileprivate func keepLast(_ count: Int) {
         if readings.count > count { readings.removeFirst(readings.count - count) }

@@ -22,6 +22,14 @@ struct JSONBytes {
         unsafe bytes.append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     }
 
+    mutating func text(_ text: String) { bytes.append(contentsOf: text.utf8) }
+
+    /// A comma, unless an object or a list was just begun.
+    mutating func comma() {
+        guard let last = bytes.last, last != UInt8(ascii: "{"), last != UInt8(ascii: "[") else { return }
+        bytes.append(UInt8(ascii: ","))
+    }
+
     mutating func integer(_ value: Int64) { digits(value.magnitude, places: 0, isNegative: value < 0) }
     mutating func unsigned(_ value: UInt64) { digits(value, places: 0, isNegative: false) }
 
@@ -84,6 +92,49 @@ struct JSONBytes {
 
     /// Milliseconds since 1970 with up to six decimals: exact to the nanosecond, and as JavaScript's Date reads it.
     mutating func time(_ timestamp: Timestamp) { decimal(timestamp.nanoseconds, places: 6) }
+
+    /// `2026-11-23T14:05:09.1234567Z` in quotes: RFC 3339 in UTC with at most `places` decimals, without trailing zeros.
+    mutating func date(_ timestamp: Timestamp, places: Int = 9) {
+        let (days, ofDay) = timestamp.nanoseconds.quotientRounded(by: 86_400_000_000_000)
+        let (year, month, day) = Timestamp.civil(fromDays: days)
+        let (second, nanosecond) = ofDay.quotientAndRemainder(dividingBy: 1_000_000_000)
+        raw("\"")
+        padded(UInt64(clamping: year), 4)
+        raw("-")
+        padded(UInt64(month), 2)
+        raw("-")
+        padded(UInt64(day), 2)
+        raw("T")
+        padded(UInt64(second / 3600), 2)
+        raw(":")
+        padded(UInt64(second / 60 % 60), 2)
+        raw(":")
+        padded(UInt64(second % 60), 2)
+        var (left, rest) = (places, nanosecond)
+        for _ in places..<9 { rest /= 10 }
+        while left > 0, rest % 10 == 0 { (left, rest) = (left - 1, rest / 10) }
+        if left > 0 {
+            raw(".")
+            padded(UInt64(rest), left)
+        }
+        raw("Z\"")
+    }
+
+    private mutating func padded(_ value: UInt64, _ width: Int) {
+        var size: UInt64 = 1
+        for _ in 1..<width { size *= 10 }
+        while size > 0 {
+            bytes.append(UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: value / size % 10))
+            size /= 10
+        }
+    }
+
+    /// `count` hexadecimal digits of `value`, the highest first.
+    mutating func hexadecimal(_ value: UInt64, digits count: Int) {
+        for place in stride(from: count - 1, through: 0, by: -1) {
+            bytes.append(Self.hexadecimal(UInt8(truncatingIfNeeded: value >> UInt64(4 * place)) & 15))
+        }
+    }
 
     /// A JSON string with its quotes. Bytes that are no UTF-8 become U+FFFD.
     mutating func string(_ text: some Collection<UInt8>) {

@@ -14,8 +14,11 @@ struct SinkSession<Connection: Receiver & ~Copyable>: ~Copyable {
     private var receiver: Connection
     private var lanes: SinkLanes
     private var budget: ReplayBudget
-    private var live = OutboundReader(isHistorical: false)
-    private var older = OutboundReader(isHistorical: true)
+    private var lead = AlarmLead()
+    /// Of the backlog, alarms that were read and wait to be sent.
+    private var leading = OutboundReader(isHistorical: true, selection: SelectionPlan())
+    private var live: OutboundReader
+    private var older: OutboundReader
     private var events: [ReceiverEvent] = []
     private(set) var statistics: SinkStatistics
     /// The journal may hold more than was read.
@@ -41,20 +44,23 @@ struct SinkSession<Connection: Receiver & ~Copyable>: ~Copyable {
     private static var laneSize: Int { 4096 }
 
     init(
-        plan: SinkPlan, receiver: consuming Connection, journal: Journal, setAside: SetAsideLog,
-        clock: any GatewayClock, logger: Logger
+        plan: SinkPlan, receiver: consuming Connection, journal: Journal, clock: any GatewayClock, logger: Logger
     ) {
-        self.setAside = setAside
+        setAside = SetAsideLog(
+            sink: plan.name, stream: journal.stream, clock: clock, logger: logger, open: SetAsideLog.folder(of: journal))
         self.plan = plan
         self.journal = journal
         self.clock = clock
         self.logger = logger
         self.receiver = receiver
-        told = journal.openCursor(sink: plan.name)
+        told = journal.openCursor(
+            sink: plan.name, start: plan.start.isAtEnd ? .now : .oldest, formerly: plan.start.formerName)
         // A backlog that drains within a second is sent in order: nothing current waits longer than that.
         lanes = SinkLanes(
             size: Self.laneSize, cursor: told,
             patience: plan.order.isLiveFirst ? UInt64(plan.order.replayRate / 2) : nil)
+        live = OutboundReader(isHistorical: false, selection: plan.selection)
+        older = OutboundReader(isHistorical: true, selection: plan.selection)
         budget = ReplayBudget(rate: plan.order.replayRate, now: clock.monotonic())
         statistics = SinkStatistics(cursor: told)
     }
@@ -88,12 +94,41 @@ struct SinkSession<Connection: Receiver & ~Copyable>: ~Copyable {
     /// - Returns: how long until the budget of the backlog allows more; a long time when it is not what is waited for.
     private mutating func fill() -> Duration {
         while receiver.canSend {
+            if lead.isUnderWay {
+                guard sendLead() else { return .seconds(3600) }
+                continue
+            }
             if liveInARow >= Self.mostInARow, sendOlder() { continue }
             if sendLive() || sendOlder() { continue }
             let waits = lanes.hasRoom(.older) && !isOlderStuck
             return waits ? budget.pause : .seconds(3600)
         }
         return .seconds(3600)
+    }
+
+    /// Alarms of a backlog, before anything else.
+    private mutating func sendLead() -> Bool {
+        guard let position = lead.position else { return false }
+        if leading.isEmpty {
+            let next = leading.readAlarms(journal, from: position, to: lead.limit, like: plan.selection)
+            guard leading.isEmpty else { return true }
+            lead.advance(to: next)
+            return true
+        }
+        guard let chunk = leading.chunk else { return false }
+        let first = chunk.records[leading.place.record].first
+        switch receiver.send(chunk, from: &leading.place) {
+        case .sent(let id, _, let bytes):
+            lead.sent(id, covering: first..<leading.place.next(in: chunk))
+            statistics.messagesSent += 1
+            statistics.bytesSent += UInt64(bytes)
+        case .setAside(let reason):
+            setAside.note(reason, from: first, to: leading.place.next(in: chunk), in: journal)
+            noteSetAside(reason, records: 1)
+        case .notNow: return false
+        }
+        if leading.isEmpty { lead.advance(to: leading.nextToSend) }
+        return true
     }
 
     private mutating func sendLive() -> Bool {
@@ -105,6 +140,7 @@ struct SinkSession<Connection: Receiver & ~Copyable>: ~Copyable {
 
     private mutating func sendOlder() -> Bool {
         liveInARow = 0
+        older.lead = lead
         guard lanes.hasRoom(.older), budget.allows(at: clock.monotonic()), !older.isEmpty || readOlder(),
             let chunk = older.chunk
         else { return false }
@@ -135,10 +171,10 @@ struct SinkSession<Connection: Receiver & ~Copyable>: ~Copyable {
         while isBehind {
             lastRead = clock.monotonic()
             let position = lanes.position(.live)
-            live.read(journal, from: position, to: lanes.end(.live))
+            isBehind = live.read(journal, from: position, to: lanes.end(.live), now: clock.wall())
             guard live.isEmpty else { return true }
-            // Numbers that were never used, after a crash: nothing to send, so passed by.
-            if live.next > position { lanes.setAside(on: .live, next: live.next) } else { isBehind = false }
+            // Nothing to send there: numbers that were never used after a crash, or left out.
+            if live.next > position { lanes.setAside(on: .live, next: live.next) }
         }
         return false
     }
@@ -146,9 +182,9 @@ struct SinkSession<Connection: Receiver & ~Copyable>: ~Copyable {
     private mutating func readOlder() -> Bool {
         while lanes.hasRoom(.older), !isOlderStuck {
             let position = lanes.position(.older)
-            older.read(journal, from: position, to: lanes.end(.older))
+            isOlderStuck = !older.read(journal, from: position, to: lanes.end(.older), now: clock.wall())
             guard older.isEmpty else { return true }
-            if older.next > position { lanes.setAside(on: .older, next: older.next) } else { isOlderStuck = true }
+            if older.next > position { lanes.setAside(on: .older, next: older.next) }
         }
         return false
     }
@@ -158,10 +194,12 @@ struct SinkSession<Connection: Receiver & ~Copyable>: ~Copyable {
         if lanes.cursor != told {
             told = lanes.cursor
             journal.acknowledge(sink: plan.name, next: told)
+            lead.forget(before: told)
         }
         statistics.cursor = told
         statistics.inFlight = lanes.inFlight
         statistics.olderRecords = lanes.olderRecords
+        statistics.drain.note(sent: statistics.readingsAcknowledged, end: journal.end, at: clock.monotonic())
     }
 
     private mutating func takeEvents() {
@@ -174,8 +212,9 @@ struct SinkSession<Connection: Receiver & ~Copyable>: ~Copyable {
         case .ready:
             statistics.isConnected = true
             statistics.since = clock.wall()
-            lanes.connected(end: journal.end)
+            let stretch = lanes.connected(end: journal.end)
             beginAgain()
+            if let stretch, plan.selection.alarms != .none { lead.begin(stretch) }
             logger.info("connected", metadata: ["sink": "\(plan.name)", "receiver": "\(plan.receiver.address)"])
         case .lost(let reason): lost(reason)
         case .delivered(let id): settle(id, lost: 0)
@@ -183,7 +222,7 @@ struct SinkSession<Connection: Receiver & ~Copyable>: ~Copyable {
             isNamed = true
             setAside.note(reason, from: number, to: number.advanced(by: 1), in: journal)
         case .refused(let id, let reason, let records):
-            if !isNamed, let records = lanes.records(of: id) {
+            if !isNamed, let records = lanes.records(of: id) ?? lead.records(of: id) {
                 setAside.note(reason, from: records.lowerBound, to: records.upperBound, in: journal)
             }
             isNamed = false
@@ -193,6 +232,7 @@ struct SinkSession<Connection: Receiver & ~Copyable>: ~Copyable {
     }
 
     private mutating func settle(_ id: DeliveryID, lost records: Int) {
+        guard !lead.settled(id) else { return statistics.messagesAcknowledged += 1 }
         guard let readings = lanes.settled(id) else { return }
         statistics.messagesAcknowledged += 1
         statistics.readingsAcknowledged += UInt64(max(0, readings - records))
@@ -202,12 +242,14 @@ struct SinkSession<Connection: Receiver & ~Copyable>: ~Copyable {
     private mutating func beginAgain() {
         live.discard()
         older.discard()
+        leading.discard()
         receiver.discard()
         isBehind = true
     }
 
     private mutating func lost(_ reason: String) {
         lanes.linkLost()
+        lead.linkLost()
         beginAgain()
         if statistics.isConnected || statistics.since == nil { statistics.since = clock.wall() }
         statistics.isConnected = false

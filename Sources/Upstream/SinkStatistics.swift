@@ -20,6 +20,8 @@ package struct SinkStatistics: Equatable, Sendable {
     package var inFlight = 0
     /// Numbers of a backlog that still drains beside current data.
     package var olderRecords: UInt64 = 0
+    /// How fast that goes.
+    package var drain = DrainMeter()
     /// Everything before it has been acknowledged or set aside.
     package var cursor: SequenceNumber
 

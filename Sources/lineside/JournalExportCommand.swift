@@ -1,4 +1,4 @@
-// `lineside journal export`: the store's readings as CSV, line protocol or Parquet.
+// `lineside journal export`: the store's readings as CSV, line protocol or Parquet; its alarms as CSV.
 
 import ArgumentParser
 import Export
@@ -13,6 +13,7 @@ struct JournalExportCommand: AsyncParsableCommand {
         commandName: "export", abstract: "Write the store's readings as CSV, InfluxDB line protocol or Parquet.",
         discussion: """
               lineside journal export --from -1h --tags 'stamping/**' --output hour.csv
+              lineside journal export --alarms --from -30d --output alarms.csv
               lineside journal export --from 2026-11-01 --to 2026-11-24 --format parquet --output november.parquet
 
             Readings come in the order in which the gateway took them; memory stays bounded however long it is. Without \
@@ -33,6 +34,9 @@ struct JournalExportCommand: AsyncParsableCommand {
     @Option(help: "Tags by their whole names: * stands for one level or a part of it, ** for any levels. Repeatable.")
     var tags: [String] = []
 
+    @Flag(help: "Changes of alarms instead of readings, as CSV; --tags: those that such tags decided.")
+    var alarms = false
+
     @Option(help: "csv, influx or parquet.")
     var format = ExportFormat.csv
 
@@ -40,6 +44,7 @@ struct JournalExportCommand: AsyncParsableCommand {
     var output: String?
 
     func validate() throws {
+        if alarms, format != .csv { throw ValidationError("alarms are written as csv only") }
         if format == .parquet, output == nil, isatty(1) == 1 { throw ValidationError("Parquet needs --output") }
     }
 
@@ -56,29 +61,37 @@ struct JournalExportCommand: AsyncParsableCommand {
         } catch { throw ValidationError("\(error)") }
         let journal = try store.filledJournal()
         let site = journal.tables().first?.site ?? ""
-        let (format, output) = (format, output)
-        let result = await BlockingWork.run("export") { stop -> Result<(ExportOutcome, Bool), any Error> in
+        let (format, output, alarms) = (format, output, alarms)
+        let result = await BlockingWork.run("export") { stop -> Result<(ExportOutcome, [String], Bool), any Error> in
             Result {
                 let file = try output.map { try ExportFile($0) }
-                var export = StoreExport(journal, selection)
-                let outcome = try export.run(format.encoder(site: site), goOn: { !stop.raised }) { bytes in
+                func write(_ bytes: [UInt8]) throws {
                     if let file { try file.write(bytes) } else { try Console.write(bytes) }
                 }
+                let outcome: ExportOutcome
+                var unread: [String] = []
+                if alarms {
+                    (outcome, unread) = try AlarmExport(journal, selection).run(goOn: { !stop.raised }, write: write)
+                } else {
+                    var export = StoreExport(journal, selection)
+                    outcome = try export.run(format.encoder(site: site), goOn: { !stop.raised }, write: write)
+                }
                 try file?.finish()
-                return (outcome, stop.raised)
+                return (outcome, unread, stop.raised)
             }
         }
         switch result {
         case .failure(let error):
             Console.error("\(error)")
             throw ExitCode.failure
-        case .success(let (outcome, isEarly)):
+        case .success(let (outcome, unread, isEarly)):
+            for file in unread { Console.error("\(file) can't be read to its end") }
             for gap in outcome.gaps {
                 Console.error(
                     "no record: numbers \(gap.first.value) to \(gap.last.value), \(JournalInspectCommand.name(gap.reason))"
                 )
             }
-            Console.error("\(outcome.rows) readings, \(outcome.bytes) bytes" + (isEarly ? "; ended early" : ""))
+            Console.error("\(outcome.rows) \(alarms ? "changes" : "readings"), \(outcome.bytes) bytes" + (isEarly ? "; ended early" : ""))
             if isEarly { throw ExitCode.failure }
         }
     }

@@ -53,7 +53,8 @@ struct PlanReport {
 
     private func row(_ entry: ChannelBudget.ScanClass) -> [String] {
         [
-            entry.deviceName, String(entry.unitID), entry.name, entry.period.spelled,
+            entry.deviceName, String(entry.unitID), entry.name,
+            entry.isContinuous ? "continuous" : entry.period.spelled,
             String(entry.plan.requests.count), Self.amount(entry.wanted, entry.bitsWanted),
             Self.amount(entry.read, entry.bitsRead), Self.milliseconds(entry.cycle), Self.percent(entry.utilisation),
         ]
@@ -96,7 +97,8 @@ struct PlanReport {
             return """
                 {"device":\(Self.quoted(entry.deviceName)),"unit_id":\(entry.unitID),\
                 "class":\(Self.quoted(entry.name)),\
-                "period":\(Self.milliseconds(entry.period)),"cycle":\(Self.milliseconds(entry.cycle)),\
+                "period":\(entry.isContinuous ? "null" : Self.milliseconds(entry.period)),\
+                "cycle":\(Self.milliseconds(entry.cycle)),\
                 "utilisation":\(Self.fixed(entry.utilisation, 4)),"registers_wanted":\(entry.wanted),\
                 "registers_read":\(entry.read),"bits_wanted":\(entry.bitsWanted),"bits_read":\(entry.bitsRead),\
                 "requests":[\(requests.joined(separator: ","))]}

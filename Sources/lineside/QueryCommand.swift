@@ -15,7 +15,7 @@ struct QueryCommand: ParsableCommand {
               lineside query stamping/line-2/press-7/meter/energy --from 2026-11-24 --aggregate last --step 1h --csv
               lineside query '**/state' --from -10m --aggregate raw --url http://127.0.0.1:8080
 
-            Reads the store's folder, also beside a running gateway, which may hold back what is younger than 50 ms; with \
+            Reads the store's folder, also beside a running gateway, which may hold back what is younger than 200 ms; with \
             --url it asks the gateway's API, which answers with 4096 rows of a tag at most. Buckets lie on multiples of \
             the step; those without a reading are left out. An integral is value × seconds: each value holds until the \
             next one, or for --hold. Text has no figures: take --aggregate raw. Exit code 1 when no tag matches.

@@ -276,6 +276,14 @@ struct CounterTests {
 
 @Suite("Scan grid")
 struct ScanGridTests {
+    @Test("A continuous scan is due as soon as it has ended, and rests for its period when there was nothing to read")
+    func continuous() {
+        var grid = ScanGrid(period: .nanoseconds(100), isContinuous: true, startingAt: 0)
+        #expect(grid.finish(at: 1234) == 0 && grid.next == 1234 && grid.isDue(at: 1234))
+        #expect(grid.finish(at: 9_000, rests: true) == 0 && grid.next == 9_100 && !grid.isDue(at: 9_099))
+        #expect(grid.overruns == 0)
+    }
+
     @Test("Deadlines lie on multiples of the period, whenever the scan began", arguments: [0, 1, 99, 100, 12345])
     func onGrid(start: Int64) {
         var grid = ScanGrid(period: .nanoseconds(100), startingAt: start)

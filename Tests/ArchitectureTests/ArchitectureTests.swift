@@ -35,7 +35,10 @@ struct ArchitectureTests {
         ),
         (
             "Simulation",
-            ["GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "MQTTLink", "MQTTDriver", "CModbus"]
+            [
+                "GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "MQTTLink", "MQTTDriver", "CModbus",
+                "Journal", "Upstream",
+            ]
         ),
         (
             "GatewayConfiguration",

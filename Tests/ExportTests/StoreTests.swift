@@ -51,6 +51,8 @@ private final class Store {
         writer.append(batch)
     }
 
+    func append(_ transition: AlarmTransition) { writer.append(transition) }
+
     func pass(_ duration: Duration) {
         clock.advance(by: duration)
         _ = writer.performDueWork(now: clock.monotonic())
@@ -142,6 +144,37 @@ private struct Collector: ExportEncoder {
         case .influx: #expect(bytes.count { $0 == 10 } == outcome.rows)
         case .parquet: #expect(bytes.suffix(4) == Array("PAR1".utf8)[...])
         }
+    }
+
+    @Test("Alarms come out as CSV, a line for each change, whatever their words are")
+    func alarms() throws {
+        let store = Store()
+        let hot = AlarmTransition(
+            alarm: "hall/press/hot", state: .active, priority: .high, device: "hall/press", tag: "temperature",
+            value: 81.5, limit: 80, unit: "°C", timestamp: store.moment(1), since: store.moment(0),
+            message: "81.5 °C, \"too hot\"", action: "Look.")
+        var cleared = hot
+        (cleared.state, cleared.timestamp, cleared.message) = (.cleared, store.moment(4000), "It is over.")
+        store.append(hot)
+        store.fill()
+        store.append(cleared)
+        store.pass(.seconds(2))
+        func exported(_ patterns: [String], from: Int64) throws -> [Substring] {
+            var bytes: [UInt8] = []
+            let selection = ReadingSelection(
+                patterns: patterns, from: store.moment(from), to: Timestamp(nanoseconds: .max))
+            let (outcome, unread) = try AlarmExport(store.journal(), selection).run { bytes += $0 }
+            let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\r\n")
+            #expect(outcome.rows == lines.count - 1 && outcome.bytes == Int64(bytes.count) && unread.isEmpty)
+            #expect(lines[0] + "\r\n" == AlarmExport.header)
+            return Array(lines.dropFirst())
+        }
+        let all = try exported(["**"], from: 0)
+        #expect(all.count == 2)
+        #expect(all.first?.contains("hall/press/hot,active,high,hall/press,temperature,81.5,80.0,°C,") == true)
+        #expect(all.first?.hasSuffix("Z,\"81.5 °C, \"\"too hot\"\"\",Look.,set") == true)
+        #expect(all.last?.contains(",cleared,") == true)
+        #expect(try exported(["hall/oven/*"], from: 0).isEmpty && exported(["hall/press/temp*"], from: 2).count == 1)
     }
 
     @Test("A writer that fails ends it with its own error")

@@ -20,6 +20,7 @@ enum RowFuzz {
             sent.append(batch)
             frame += encoded(batch, &encoder)
         }
+        sift(Array(input[9..<offset]), time, tags: tags, sent.flatMap(\.readings))
         // What was found comes back from what we make of it.
         var second = RowDecoder(tags: tags)
         second.beginFrame(at: time)
@@ -30,6 +31,22 @@ enum RowFuzz {
                 zip(back.readings, batch.readings).allSatisfy({ isSame($0, back, $1, batch) })
             else { preconditionFailure("BUG: a reading came back different") }
         }
+    }
+
+    /// Whoever wants some tags only finds the same of them.
+    private static func sift(_ rows: [UInt8], _ time: Timestamp, tags: Int, _ all: [Reading]) {
+        let wanted = (0..<tags).map { $0 % 3 == 0 }
+        var (sifter, text, found) = (RowSifter(wanted: wanted), [UInt8](), [Reading]())
+        let isSound = unsafe rows.withUnsafeBytes { raw in
+            unsafe sifter.sift(raw, rows: all.count, from: time, text: &text) { _, reading in found.append(reading) }
+        }
+        let expected = all.filter { wanted.indices.contains(Int($0.tag.index)) && wanted[Int($0.tag.index)] }
+        guard isSound,
+            found.count == expected.count,
+            zip(found, expected).allSatisfy({ one, two in
+                one == two || one.kind == .text && two.kind == .text && one.tag == two.tag
+            })
+        else { preconditionFailure("BUG: the sifter found something else") }
     }
 
     private static func isSame(_ one: Reading, _ in1: ReadingBatch, _ two: Reading, _ in2: ReadingBatch) -> Bool {

@@ -152,6 +152,23 @@ struct PlanTests {
                             alarmTopic: "lineside/acme/lyon/alarms"))))
     }
 
+    @Test("a sink has the shape that it asks for, with the topics that go with it")
+    func shapes() throws {
+        let words = ["json", "lineside", "telegraf", "thingsboard", "edgex", "azure", "opcua-pubsub", "homeassistant"]
+        for word in words + ["simple"] {
+            let sinks = "sinks: { plant: { mqtt: { url: \"mqtt://b\", format: \(word) } } }\n"
+            let plan = try SiteFolder(Sample.site("devices:", sinks + "devices:")).load().plan
+            guard case .mqtt(let mqtt) = try #require(plan.sinks.first).receiver else { continue }
+            #expect(mqtt.shape == (word == "json" ? .lineside : MessageShape(rawValue: word)))
+            #expect(mqtt.topic == mqtt.shape.usualTopic && mqtt.isRetained == (word == "homeassistant"))
+        }
+        let keys = "format: homeassistant, topic: \"p/{device}\", retain: false, discovery: ha"
+        let sinks = "sinks: { plant: { mqtt: { url: \"mqtt://b\", \(keys) } } }\n"
+        let plan = try SiteFolder(Sample.site("devices:", sinks + "devices:")).load().plan
+        guard case .mqtt(let mqtt) = try #require(plan.sinks.first).receiver else { return }
+        #expect(mqtt.topic == "p/{device}" && !mqtt.isRetained && mqtt.discoveryPrefix == "ha")
+    }
+
     @Test("what a sink is promised stands in the store's plan, and how long things are kept")
     func promises() throws {
         let mqtt = "mqtt: { url: \"mqtt://[::1]\" }"
@@ -163,6 +180,42 @@ struct PlanTests {
         let plan = try SiteFolder(Sample.site("devices:", lines + "devices:")).load().plan
         #expect(plan.store.whenFull == ["a": .block, "b": .protect])
         #expect(plan.store.keep == .seconds(30 * 86400) && plan.sinks.count == 3)
+    }
+
+    @Test("a sink says what it sends, in which order and from where on")
+    func selection() throws {
+        let lines = """
+            sinks:
+              a:
+                mqtt: { url: "mqtt://[::1]" }
+                live_first: true
+                replay: 20000/s
+                start: now
+                formerly: b
+                only: ["**/current"]
+                except: ["nowhere/../**", "**"]
+                alarms: only
+                deadband: 1 %
+                refresh: 1m
+                every: 10s
+
+            """
+        let (plan, problems) = (
+            try SiteFolder(Sample.site("devices:", lines.replacing("\"nowhere/../**\", ", with: "") + "devices:"))
+                .load(),
+            try SiteFolder(Sample.site("devices:", lines + "devices:")).problems()
+        )
+        let sink = try #require(plan.plan.sinks.first)
+        #expect(sink.order == SendingOrder(isLiveFirst: true, replayRate: 20_000))
+        #expect(sink.start.isAtEnd && sink.start.formerName == "b")
+        var selection = SelectionPlan()
+        selection.only = [PathPattern("**/current")]
+        selection.except = [PathPattern("**")]
+        (selection.alarms, selection.deadband) = (.only, .percentOfSpan(1))
+        (selection.refresh, selection.every) = (.seconds(60), .seconds(10))
+        #expect(sink.selection == selection)
+        #expect(
+            problems.count == 1 && problems[0].contains("'nowhere/../**' names nothing: no tag of the site matches"))
     }
 
     @Test("a small ring gets segments that fit, and the page can be switched off")

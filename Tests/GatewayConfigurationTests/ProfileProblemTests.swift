@@ -75,7 +75,7 @@ struct ProfileProblemTests {
                 "\(file):7:3: error: a tag needs 'group': fast and slow"),
             Row(
                 "group that is no period", Sample.profile("slow: 1m", "slow: on-conect"),
-                "\(file):5:27: error: expected a duration from 10ms to 1d, or on-connect, found 'on-conect'"),
+                "\(file):5:27: error: expected a duration from 10ms to 1d, continuous or on-connect, found 'on-conect'"),
             Row(
                 "empty range", Sample.profile("unit: A", "unit: A, range: [5, 5]"),
                 "\(file):7:53: error: the range is empty: 5 is not below 5"),

@@ -197,10 +197,47 @@ struct SiteProblemTests {
                 Sample.source("mqtt:\n", "sinks: { p: { mqtt: { url: mqtt://b, topic: \"x/{devise}\" } } }\nmqtt:\n"),
                 "site.yaml:3:45: error: unknown placeholder '{devise}'; did you mean 'device'?"),
             Row(
+                "shape", Self.sink("format: telegraph"),
+                "site.yaml:3:46: error: expected lineside, telegraf, thingsboard, edgex, azure, opcua-pubsub, "
+                    + "homeassistant or simple, found 'telegraph'"),
+            Row(
+                "device in a topic that is the receiver's own", Self.sink("format: thingsboard, topic: \"t/{device}\""),
+                "site.yaml:3:66: error: unknown placeholder '{device}'; there are {enterprise} and {site}"),
+            Row(
+                "retained at a ThingsBoard", Self.sink("format: thingsboard, retain: true"),
+                "site.yaml:3:67: error: a ThingsBoard keeps no messages: leave 'retain' out"),
+            Row(
+                "discovery of nobody", Self.sink("discovery: ha"),
+                "site.yaml:3:49: error: 'discovery' belongs to 'format: homeassistant'"),
+            Row(
                 "alarm topic of a device",
                 Sample.source(
                     "mqtt:\n", "sinks: { p: { mqtt: { url: mqtt://b, alarm_topic: \"x/{device}\" } } }\nmqtt:\n"),
                 "site.yaml:3:51: error: alarms of all devices share one topic: no {device} in it"),
+            Row(
+                "replay without live_first",
+                Sample.source("mqtt:\n", "sinks: { p: { replay: 500/s, mqtt: { url: mqtt://b } } }\nmqtt:\n"),
+                "site.yaml:3:23: error: 'replay' limits a backlog beside current data: it needs 'live_first: true'"),
+            Row(
+                "replay without a rate",
+                Sample.source(
+                    "mqtt:\n", "sinks: { p: { live_first: true, replay: 500, mqtt: { url: mqtt://b } } }\nmqtt:\n"),
+                "site.yaml:3:41: error: expected readings a second from 100/s to 10000000/s, found '500'"),
+            Row(
+                "a former name that is in use",
+                Sample.source(
+                    "mqtt:\n",
+                    "sinks: { p: { formerly: q, mqtt: { url: mqtt://b } }, q: { mqtt: { url: mqtt://b } } }\nmqtt:\n"),
+                "site.yaml:3:25: error: there still is a sink 'q', and a cursor serves one sink"),
+            Row(
+                "refresh without deadband",
+                Sample.source("mqtt:\n", "sinks: { p: { refresh: 1m, mqtt: { url: mqtt://b } } }\nmqtt:\n"),
+                "site.yaml:3:24: error: 'refresh' says how long a deadband may hold a value back: it needs 'deadband'"),
+            Row(
+                "deadband with a unit",
+                Sample.source("mqtt:\n", "sinks: { p: { deadband: 1 A, mqtt: { url: mqtt://b } } }\nmqtt:\n"),
+                "site.yaml:3:25: error: expected a width such as 0.5, or a part of the tag's range such as 1 %, "
+                    + "found '1 A'"),
             Row(
                 "one client id twice",
                 Sample.source("mqtt:\n", "sinks: { floor: { mqtt: { url: mqtt://127.0.0.1 } } }\nmqtt:\n"),
@@ -219,5 +256,10 @@ struct SiteProblemTests {
         #expect(
             try SiteFolder(Sample.files(["site.yaml": site])).problems()
                 == ["site.yaml:15:17: error: a/b/c/meter is already a device of 'devices' (line 6)"])
+    }
+
+    /// A site with one MQTT sink that has these keys beside its address.
+    private static func sink(_ keys: String) -> [String: String] {
+        Sample.source("mqtt:\n", "sinks: { p: { mqtt: { url: mqtt://b, \(keys) } } }\nmqtt:\n")
     }
 }

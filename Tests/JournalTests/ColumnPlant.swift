@@ -41,7 +41,7 @@ final class ColumnPlant {
 
     init(
         seed: UInt64, disk: SimulatedDisk = SimulatedDisk(), segments: Int64 = 4, columnSegments: Int64 = 12,
-        segmentBytes: Int64 = 24 << 10, devices: Int = 3, tagsPerDevice: Int = 5, lot: Int = 1,
+        segmentBytes: Int64 = 28 << 10, devices: Int = 3, tagsPerDevice: Int = 5, lot: Int = 1,
         clock: VirtualClock = VirtualClock(), keep: Duration? = nil
     ) {
         random = SeededGenerator(seed: seed)

@@ -104,6 +104,11 @@ import Testing
         #expect(gaps.contains { $0.reason == .restart && $0.first.value == before && $0.count > 1000 })
         #expect(plant.journal.gaps().contains { $0.reason == .restart && $0.first.value == before })
         #expect(plant.journal.columnAlarms().count > 10)
+        // Each once, whether rows, columns or both hold it.
+        var numbers: [UInt64] = []
+        #expect(try plant.journal.alarms { number, _ in numbers.append(number.value) } == [])
+        #expect(numbers.count > plant.journal.columnAlarms().count)
+        #expect(zip(numbers, numbers.dropFirst()).allSatisfy { $0 < $1 })
     }
 
     @Test("A tag is found by its name whatever id it has after a restart")

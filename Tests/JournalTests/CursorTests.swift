@@ -49,6 +49,22 @@ import Testing
         #expect(["a", "b", long, other].map { second.journal.openCursor(sink: $0).value } == [1, 5, 5, 1])
     }
 
+    @Test("A new sink begins where it is told to, and one that was renamed takes its place along")
+    func start() {
+        let work = Workload()
+        work.append(9)
+        #expect(work.journal.openCursor(sink: "oldest").value == 1)
+        #expect(work.journal.openCursor(sink: "now", start: .now).value == 10)
+        work.journal.acknowledge(sink: "oldest", next: SequenceNumber(6))
+        #expect(work.journal.openCursor(sink: "renamed", start: .now, formerly: "oldest").value == 6)
+        #expect(work.journal.openCursor(sink: "renamed", formerly: "now").value == 6, "one that is known stays")
+        #expect(work.journal.openCursor(sink: "new", start: .now, formerly: "never seen").value == 10)
+        work.journal.stop()
+        let second = Workload(disk: work.disk.restarted())
+        #expect(second.journal.openCursor(sink: "renamed").value == 6)
+        #expect(second.journal.openCursor(sink: "oldest", start: .now).value == 10, "the old name was given up")
+    }
+
     @Test("The backlog counts records, and knows the time of the oldest")
     func backlog() {
         let work = Workload()

@@ -2,9 +2,13 @@
 
 import GatewayModel
 import GatewayPlatform
-import Journal
+import Glibc
 import Simulation
 import Testing
+
+@testable import Journal
+
+private func environment(_ name: String) -> String? { unsafe getenv(name).map { unsafe String(cString: $0) } }
 
 @Suite("Damaged segments") struct DamageTests {
     /// A keyframe comes when there are more readings than these since the last.
@@ -37,14 +41,20 @@ import Testing
     }()
     private static let files = ["0000.segment", "0001.segment", "0002.segment"]
 
-    /// Every byte that was written, and a few of the many zeros between: a header's all fail the same checksum, and
-    /// those before the seal are part of nothing.
+    /// `LINESIDE_DAMAGE=all`, as `scripts/damage` sets it: every byte there is.
+    private static let isWhole = environment("LINESIDE_DAMAGE") == "all"
+
+    /// Every byte that was written, and a few of the others, by seed: a header's all fail the same checksum, and the zeros
+    /// before the seal are part of nothing.
     private static func telling(_ bytes: [UInt8]) -> [Int] {
-        let seal = bytes.count - 1024
+        guard !isWhole else { return Array(bytes.indices) }
+        let seal = bytes.count - SealFrame.byteCount
         let used = bytes[..<seal].lastIndex { $0 != 0 } ?? 0
+        var dice = SeededGenerator(seed: environment("LINESIDE_SEED").flatMap { UInt64($0) } ?? 1)
         return bytes.indices.filter { offset in
-            if offset < 4096 { return offset < 200 || offset % 2048 > 2040 || offset % 67 == 0 }
-            return offset <= used + 8 || offset >= seal && offset < seal + 400 || offset % 97 == 0
+            let isDrawn = Int.random(in: 0..<80, using: &dice) == 0
+            if offset < 4096 { return offset < 200 || offset % 2048 > 2040 || isDrawn }
+            return offset <= used + 8 || offset >= seal && offset < seal + 400 || isDrawn
         }
     }
 

@@ -6,7 +6,7 @@ import Simulation
 import Testing
 
 @Suite("Failing disk") struct DiskFaultTests {
-    private static let segmentBytes: Int64 = 20 << 10
+    private static let segmentBytes: Int64 = 24 << 10
 
     /// A start and a run over all slots of the ring.
     private func run(_ work: Workload, rounds: Int = 24, count: Int = 40) {
@@ -189,7 +189,7 @@ import Testing
 
     @Test("Without room for all slots the ring stays smaller and says so")
     func fewerSlots() {
-        let disk = SimulatedDisk(freeBytes: 110 << 10)
+        let disk = SimulatedDisk(freeBytes: 122 << 10)
         let work = Workload(disk: disk, segments: 20, segmentBytes: Self.segmentBytes, keepFreeBytes: 30 << 10)
         run(work, rounds: 90)
         let statistics = work.journal.statistics
@@ -202,7 +202,7 @@ import Testing
     @Test("Two slots are made even of the room that should stay free")
     func twoSlots() {
         let work = Workload(
-            disk: SimulatedDisk(freeBytes: 50 << 10), segments: 20, segmentBytes: Self.segmentBytes,
+            disk: SimulatedDisk(freeBytes: 58 << 10), segments: 20, segmentBytes: Self.segmentBytes,
             keepFreeBytes: 1 << 30)
         run(work, rounds: 60)
         #expect(work.journal.statistics.slots == 2 && work.journal.statistics.ringTrouble != nil)

@@ -10,7 +10,7 @@ import Testing
 @testable import Journal
 
 @Suite("Failure behaviour") struct FailureTableTests {
-    private static let bytes: Int64 = 24 << 10
+    private static let bytes: Int64 = 28 << 10
 
     private func work(
         _ disk: SimulatedDisk = SimulatedDisk(), segments: Int64 = 6, told: [UInt64: Told] = [:],

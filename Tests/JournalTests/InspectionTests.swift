@@ -9,7 +9,7 @@ import Testing
 @testable import Journal
 
 @Suite("Looking into a store") struct InspectionTests {
-    private static let segmentBytes: Int64 = 24 << 10
+    private static let segmentBytes: Int64 = 28 << 10
 
     /// Some segments, a sink, a standing alarm, and readings of two devices.
     private func work(rounds: Int = 400, segments: Int64 = 4) -> Workload {

@@ -113,25 +113,30 @@ import Testing
         }
     }
 
-    @Test("Readings are written within 50 ms and synced once a window")
+    @Test("Readings are written within 200 ms and synced once a window")
     func groupCommit() {
         let work = Workload()
         let before = work.disk.changes
         work.append()
         #expect(
             work.journal.performDueWork(now: work.clock.monotonic())
-                == work.clock.monotonic().advanced(by: .milliseconds(50)))
+                == work.clock.monotonic().advanced(by: .milliseconds(200)))
         #expect(work.disk.changes == before)
-        work.pass(.milliseconds(50))
+        work.pass(.milliseconds(200))
         #expect(work.disk.changes == before + 1 && work.journal.statistics.durableSequence.value == 1)
-        for _ in 0..<8 {
+        for _ in 0..<7 {
             work.append()
             work.pass(.milliseconds(100))
         }
         let commits = work.journal.statistics.commits
-        work.pass(.milliseconds(150))
+        work.pass(.milliseconds(100))
         #expect(work.journal.statistics.commits == commits + 1)
-        #expect(work.journal.statistics.durableSequence.value == 37)
+        #expect(work.journal.statistics.durableSequence.value == 33)
+        // Once more, so that readings which go on coming in need not wake it; then it is left alone.
+        #expect(
+            work.journal.performDueWork(now: work.clock.monotonic())
+                == work.clock.monotonic().advanced(by: .milliseconds(200)))
+        work.pass(.milliseconds(200))
         #expect(
             work.journal.performDueWork(now: work.clock.monotonic()) == work.clock.monotonic().advanced(by: .seconds(1))
         )
@@ -211,7 +216,7 @@ import Testing
     func kill() {
         let work = Workload()
         work.append(4)
-        work.pass(.milliseconds(60))
+        work.pass(.milliseconds(200))
         work.append(3)  // still in our memory: lost
         let second = Workload(disk: work.disk.restarted(), told: work.told)
         #expect(!second.journal.recovery.isClean && second.journal.recovery.end.value == 5)

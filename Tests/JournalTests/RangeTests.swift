@@ -241,7 +241,7 @@ private func plant() -> TagTable { table() }
             tags: [TagName(device: "line/0", name: "t0")], from: Timestamp(nanoseconds: 0),
             to: .init(nanoseconds: .max), order: order)
         var reader = history.journal.range(query)
-        history.disk.fail(SimulatedDisk.Fault(.read, call: 1, count: 1))
+        history.disk.fail(SimulatedDisk.Fault(.read, call: 0, count: 1))
         var (gaps, found) = ([JournalGap](), 0)
         while let piece = reader.next() {
             gaps += piece.gaps

@@ -108,7 +108,7 @@ import Testing
 
     // MARK: Runs
 
-    private static let bytes: Int64 = 32 << 10
+    private static let bytes: Int64 = 36 << 10
 
     private func fill(_ work: Workload, rounds: Int) {
         for _ in 0..<rounds {

@@ -64,7 +64,7 @@ import Testing
         var moments: [(changes: Int, next: UInt64)] = []
         for round in 0..<60 {
             work.append(1 + round % 7)
-            work.pass(.milliseconds(60))
+            work.pass(.milliseconds(210))
             moments.append((work.disk.changes, work.givenOut))
         }
         for cut in moments[0].changes...work.disk.changes {

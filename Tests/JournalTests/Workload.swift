@@ -47,7 +47,7 @@ final class Workload {
     private(set) var givenOut: UInt64
 
     init(
-        disk: SimulatedDisk = SimulatedDisk(), segments: Int64 = 3, segmentBytes: Int64 = 24 << 10,
+        disk: SimulatedDisk = SimulatedDisk(), segments: Int64 = 3, segmentBytes: Int64 = 28 << 10,
         told: [UInt64: Told] = [:], tags: TagTable = table(), bounds: JournalBounds = JournalBounds(),
         keepFreeBytes: Int64 = 0, clock: VirtualClock = VirtualClock(), keep: Duration? = nil,
         whenFull: [String: WhenFull] = [:]

@@ -1,17 +1,17 @@
-// A child process for tests: started with posix_spawn, ended and reaped by its id.
+// A child process for tests and benchmarks: started with posix_spawn, ended and reaped by its id.
 
 internal import Glibc
 internal import Synchronization
 
 /// One running program. Foundation's Process waits on run loops, which tests on a thread pool don't have.
-final class ChildProcess: Sendable {
+package final class ChildProcess: Sendable {
     private let id: pid_t
     private let isReaped = Mutex(false)
 
     /// - Parameters:
     ///   - input: a descriptor that becomes its standard input; nil: nothing.
     ///   - output: a descriptor that becomes its standard output; nil: nowhere.
-    init(_ path: String, _ arguments: [String], input: Int32? = nil, output: Int32? = nil) {
+    package init(_ path: String, _ arguments: [String], input: Int32? = nil, output: Int32? = nil) {
         var actions = unsafe posix_spawn_file_actions_t()
         unsafe posix_spawn_file_actions_init(&actions)
         defer { unsafe posix_spawn_file_actions_destroy(&actions) }
@@ -41,12 +41,12 @@ final class ChildProcess: Sendable {
     }
 
     /// Sends `signal` and waits for the end.
-    func end(_ signal: Int32) {
+    package func end(_ signal: Int32) {
         send(signal)
         wait()
     }
 
-    func send(_ signal: Int32) {
+    package func send(_ signal: Int32) {
         if !isReaped.withLock({ $0 }) { kill(id, signal) }
     }
 
@@ -60,7 +60,7 @@ final class ChildProcess: Sendable {
         }
     }
 
-    func wait() {
+    package func wait() {
         isReaped.withLock { isReaped in
             guard !isReaped else { return }
             var status: Int32 = 0
@@ -71,8 +71,8 @@ final class ChildProcess: Sendable {
 }
 
 /// A pipe between a child and us.
-enum ChildPipe {
-    static func make() -> (read: Int32, write: Int32) {
+package enum ChildPipe {
+    package static func make() -> (read: Int32, write: Int32) {
         var ends: [Int32] = [0, 0]
         unsafe pipe(&ends)
         return (ends[0], ends[1])

@@ -236,4 +236,35 @@ struct MQTTSinkTests {
         #expect(kept.count == 1 && kept[0]["reason"] as? String == sink.statistics.lastSetAside)
         #expect((kept[0]["records"] as? [[String: Any]])?.first?["alarm"] as? String == alarm.alarm)
     }
+
+    @Test(
+        "announces before the first reading, within its window, and again after a break",
+        arguments: [MessageShape.homeassistant, .thingsboard, .opcuaPubSub])
+    func announcements(shape: MessageShape) async throws {
+        let broker = try TestBroker()
+        let peer = try TestSubscriber(port: broker.port)
+        var plan = mqttPlan(port: broker.port, window: 2)
+        (plan.shape, plan.topic, plan.isRetained) = (shape, shape.usualTopic, shape.isRetained)
+        let sink = sink(plan)
+        plant.append(3, from: 0)
+        sink.start()
+        #expect(await eventually { isDrained() })
+        let count = shape == .homeassistant ? 6 : 2
+        func isAnnouncement(_ message: TestSubscriber.Message) -> Bool {
+            message.topic.hasSuffix("/config") || message.topic.hasSuffix("/connect")
+                || message.topic.contains("/metadata/")
+        }
+        // Status, announcements, and at least one message of readings.
+        #expect(await eventually { peer.messages.count >= count + 2 })
+        #expect(peer.messages.prefix(count + 1).filter(isAnnouncement).count == count)
+        #expect(!isAnnouncement(peer.messages[count + 1]))
+        broker.stop()
+        #expect(await eventually { !sink.statistics.isConnected })
+        plant.append(1, from: 3)
+        try broker.start()
+        #expect(await eventually { isDrained() })
+        #expect(await eventually { peer.messages.filter(isAnnouncement).count >= 2 * count })
+        #expect(sink.statistics.readingsAcknowledged == 4 && sink.statistics.setAside == 0)
+        sink.stop(drainFor: .zero)
+    }
 }

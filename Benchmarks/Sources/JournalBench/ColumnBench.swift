@@ -114,6 +114,16 @@ struct ColumnBench {
         return (times.median, readings)
     }
 
+    /// The last hour of one tag from rows, that often, and nothing else once the store is there.
+    func queries(rounds: Int) throws -> Double {
+        var journal = journal(columns: false)
+        _ = fill(journal, sinks: 0)
+        journal.stop()
+        journal = self.journal(columns: false)
+        defer { journal.stop() }
+        return lastHour(journal, rounds: rounds).microseconds
+    }
+
     /// Device bytes of a reading with so many sinks that acknowledge every scan, without columns.
     func rows(sinks: Int) throws -> Double {
         try prewrite()

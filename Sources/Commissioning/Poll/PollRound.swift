@@ -48,7 +48,7 @@ package struct PollRound {
                 line("\(scan.name): left out, the device has refused them: \(names.joined(separator: ", "))")
             }
             for (index, request) in plan.requests.enumerated() where !stop.raised {
-                let rhythm = scan.isOnConnect ? "on connect" : "every \(Self.spelled(scan.period))"
+                let rhythm = scan.isOnConnect ? "on connect" : scan.isContinuous ? "continuously" : "every \(Self.spelled(scan.period))"
                 line("")
                 line("\(scan.name) (\(rhythm)), request \(index + 1) of \(plan.requests.count): \(Self.words(request))")
                 let error = perform(request, plan, scan, line)

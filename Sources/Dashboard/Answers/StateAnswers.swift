@@ -56,6 +56,10 @@ extension JSONWriter {
             row.member("in_flight", sink.inFlight)
             row.member("backlog", sink.backlog)
             row.member("oldest_unacknowledged", sink.oldestUnacknowledged)
+            row.member("rate", (sink.rate * 10).rounded() / 10)
+            row.member("seconds_to_drain", sink.secondsToDrain ?? .nan)
+            row.member("older", sink.older)
+            row.member("missed", sink.missed)
             row.member("set_aside", sink.setAside)
             row.member("last_error", sink.lastError)
         }

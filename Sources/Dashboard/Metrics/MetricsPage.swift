@@ -217,6 +217,11 @@ extension MetricsText {
         each("sink_backlog_age_seconds", .gauge, "Age of the oldest record not yet acknowledged.") { sink in
             sink.oldestUnacknowledged.map { max(0, now.duration(since: $0).inSeconds) } ?? 0
         }
+        each("sink_readings_per_second", .gauge, "Readings that the receiver confirms, over ten seconds.") { $0.rate }
+        each("sink_drain_seconds", .gauge, "When the backlog is gone at the present rates; +Inf: never.") {
+            $0.secondsToDrain ?? .infinity
+        }
+        each("sink_older_records", .gauge, "Of the backlog, what drains beside current data.") { Double($0.older) }
         each("sink_missed_records_total", .counter, "Records given up before the sink had them.") { Double($0.missed) }
         each("sink_set_aside_total", .counter, "Records that the receiver refused for good.") { Double($0.setAside) }
     }

@@ -46,9 +46,17 @@ export function update(plant, now) {
   at('sink-rows').replaceChildren(...plant.sinks.map(sink => make('tr', {},
     make('th', { scope: 'row', class: sink.connected ? '' : 'trouble' }, sink.connected ? sink.name : `▲ ${sink.name}`),
     make('td', { class: 'wide' }, sink.url),
-    make('td', sink.connected ? {} : { class: 'trouble' }, sink.connected ? 'connected' : 'not connected'),
+    make('td', sink.connected ? {} : { class: 'trouble' }, sink.connected ? `connected${drains(sink)}` : 'not connected'),
     make('td', { class: 'number' }, count(sink.backlog)))));
   tick(now);
+}
+
+/** How long a backlog will take; nothing while there is none worth speaking of. */
+function drains(sink) {
+  if (sink.backlog < 10_000) return '';
+  if (sink.seconds_to_drain === null) return ', falls behind';
+  const minutes = Math.ceil(sink.seconds_to_drain / 60);
+  return minutes > 120 ? `, catches up in ${Math.ceil(minutes / 60)} h` : `, catches up in ${minutes} min`;
 }
 
 function more(plant, hidden) {

@@ -203,7 +203,9 @@ struct ColumnReader {
             if header.state == nil { unsafe found.reading.become(columns.states[index]) }
             if !isPlain {
                 guard window.contains(number) else { continue }
-                if layout.clock == .unset { (found.reading, found.clock) = rebased(found.reading, number) }
+                if layout.clock == .unset {
+                    (found.reading, found.clock) = ledger.rebase(found.reading, number: number)
+                }
                 guard found.reading.timestamp >= from, found.reading.timestamp < to else { continue }
             }
             if header.isText { moveText(&found.reading, &piece) }
@@ -255,15 +257,6 @@ struct ColumnReader {
             return layout.header.sequence &+ UInt64(layout.step) &* UInt64(index)
         }
         return unsafe UInt64(bitPattern: numbers.times[index])
-    }
-
-    private func rebased(_ reading: Reading, _ number: UInt64) -> (Reading, ClockState) {
-        var batch = ReadingBatch(device: DeviceID(0), readings: [reading])
-        batch.clock = .unset
-        guard case .readings(_, let right) = ledger.rebase(.readings(first: SequenceNumber(number), batch)) else {
-            return (reading, .unset)
-        }
-        return (right.readings[0], right.clock)
     }
 
     private func moveText(_ reading: inout Reading, _ piece: inout RangePiece) {

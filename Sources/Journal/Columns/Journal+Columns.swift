@@ -129,19 +129,6 @@ extension Journal {
         return ColumnReader(store, tags: tags, from: query.from, to: query.to, ledger: ledger)
     }
 
-    /// The alarms' changes that are held as columns, oldest first.
-    func columnAlarms() -> [AlarmTransition] {
-        let ledger = memory.withLock { $0.clock }
-        var found: [AlarmTransition] = []
-        eachOther { frame in
-            guard frame.header.type == FrameType.event, let transition = AlarmFrame.transition(of: frame),
-                case .alarm(_, let right) = ledger.rebase(.alarm(SequenceNumber(frame.header.sequence), transition))
-            else { return }
-            found.append(right)
-        }
-        return found
-    }
-
     /// Gaps that no row tells any more.
     func columnGaps(below end: UInt64) -> [JournalGap] {
         var found: [JournalGap] = []
@@ -153,7 +140,7 @@ extension Journal {
     }
 
     /// What parts hold beside readings, in the order of the numbers.
-    private func eachOther(_ body: (ScannedFrame) -> Void) {
+    func eachOther(_ body: (ScannedFrame) -> Void) {
         guard let columns else { return }
         for live in columns.directory.parts where live.part.blocks > live.part.start {
             guard let file = try? columns.store.file(of: live.segment) else { continue }

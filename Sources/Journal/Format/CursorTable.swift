@@ -71,23 +71,34 @@ extension String {
 struct CursorFrame {
     var reservation: UInt64
     var cursors: CursorTable
+    /// How many-th it is of those at the end of its segment, whose places don't tell their order; nil for all others.
+    var turn: UInt64?
+
+    /// The largest with its header, and so the room of one at the end of a segment: whole sectors.
+    static let mostBytes = 2048
 
     /// - Parameter wall: what the wall clock says, so that a start knows how far it had come.
     func append(to bytes: inout [UInt8], sequence: UInt64, flags: FrameFlags, wall: Timestamp) {
         let header = FrameHeader(
-            type: FrameType.cursors, flags: flags, payloadBytes: 0, sequence: sequence, timestamp: wall)
+            type: FrameType.cursors, flags: turn == nil ? flags : flags.union(.again), payloadBytes: 0,
+            sequence: sequence, timestamp: wall)
         FrameHeader.append(header, to: &bytes) { payload in
             payload.append(little: reservation)
             cursors.append(to: &payload)
+            if let turn { payload.append(little: turn) }
         }
     }
 
-    init(reservation: UInt64, cursors: CursorTable) { (self.reservation, self.cursors) = (reservation, cursors) }
+    init(reservation: UInt64, cursors: CursorTable, turn: UInt64? = nil) {
+        (self.reservation, self.cursors, self.turn) = (reservation, cursors, turn)
+    }
 
     init?(_ frame: ScannedFrame) {
-        guard frame.payload.count >= 16,
-            let cursors = CursorTable(frame.bytes, in: frame.payload.lowerBound + 8..<frame.payload.upperBound)
-        else { return nil }
-        self.init(reservation: frame.bytes.number(at: frame.payload.lowerBound, as: UInt64.self), cursors: cursors)
+        let (start, isAgain) = (frame.payload.lowerBound, frame.header.flags.contains(.again))
+        let end = frame.payload.upperBound - (isAgain ? 8 : 0)
+        guard end - start >= 16, let cursors = CursorTable(frame.bytes, in: start + 8..<end) else { return nil }
+        self.init(
+            reservation: frame.bytes.number(at: start, as: UInt64.self), cursors: cursors,
+            turn: isAgain ? frame.bytes.number(at: end, as: UInt64.self) : nil)
     }
 }

@@ -26,6 +26,8 @@ struct FrameFlags: OptionSet {
     static let keyframe = FrameFlags(rawValue: 8)
     /// Records that were taken while the clock was not set.
     static let clockUnset = FrameFlags(rawValue: 16)
+    /// Cursors at one of the two places at the end of a segment, where they are written again and again.
+    static let again = FrameFlags(rawValue: 64)
 }
 
 /// The 32 bytes before a frame's payload.

@@ -18,6 +18,9 @@ package final class JournalDictionary: Sendable {
         generation = Self.hash(payload)
     }
 
+    /// A table that stands in no log: that of readings made of others.
+    package convenience init(derived table: TagTable) { self.init(table) }
+
     /// Nil when the bytes aren't a table whose ids all lead somewhere.
     init?(payload: [UInt8]) {
         guard let table = Self.decoded(payload) else { return nil }

@@ -47,6 +47,8 @@ package struct SegmentSurvey: Equatable, Sendable {
     package private(set) var damage: [SegmentDamage] = []
 
     private var cursors: CursorTable
+    /// Of the cursors at its end.
+    private var turn: UInt64 = 0
     private let end: UInt64
 
     /// - Parameter end: where the next segment begins; `.max` for the newest.
@@ -69,7 +71,8 @@ package struct SegmentSurvey: Equatable, Sendable {
                 survey.takeSeal(frame, behind: before, at: start)
                 continue
             }
-            if start > before { try survey.takeHole(before..<start, frame, in: file) }
+            // So may there be before the cursors at the end.
+            if start > before, !frame.header.flags.contains(.again) { try survey.takeHole(before..<start, frame, in: file) }
             survey.take(frame, at: start)
             before = scanner.offset
             if !isWhole, frame.header.flags.contains(.endsPrologue) { break }
@@ -95,7 +98,7 @@ package struct SegmentSurvey: Equatable, Sendable {
     private mutating func take(_ frame: ScannedFrame, at start: Int64) {
         let (header, bytes) = (frame.header, start..<start + Int64(frame.header.byteCount))
         frames += 1
-        usedBytes = bytes.upperBound
+        if !header.flags.contains(.again) { usedBytes = bytes.upperBound }
         // A segment whose slot failed may hold frames that were written again in the next one.
         if header.holdsRecords, header.sequence >= end { return }
         if header.holdsRecords {
@@ -136,7 +139,10 @@ package struct SegmentSurvey: Equatable, Sendable {
     }
 
     private mutating func takeCursors(_ frame: ScannedFrame, _ bytes: Range<Int64>) {
-        guard let table = CursorFrame(frame)?.cursors else { return noteNonsense(frame.header, bytes, "cursor") }
+        guard let found = CursorFrame(frame) else { return noteNonsense(frame.header, bytes, "cursor") }
+        guard found.turn ?? 0 >= turn else { return }
+        turn = found.turn ?? 0
+        let table = found.cursors
         for (sink, place) in table.next.sorted(by: { $0.key < $1.key }) {
             if let before = cursors.next[sink], place < before {
                 damage.append(

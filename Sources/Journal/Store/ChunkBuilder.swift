@@ -13,8 +13,11 @@ struct ChunkBuilder {
     private var recordsLeft: Int
     private var bytesLeft: Int
     private let now: Timestamp
+    /// Takes the readings of rows, which are then in no record; whoever reads for a query has one.
+    var sieve: RangeSieve?
 
-    init(from next: UInt64, maxRecords: Int, maxBytes: Int, now: Timestamp) {
+    init(from next: UInt64, maxRecords: Int, maxBytes: Int, now: Timestamp, sieve: consuming RangeSieve? = nil) {
+        self.sieve = sieve
         self.next = next
         recordsLeft = max(1, maxRecords)
         bytesLeft = max(1, maxBytes)
@@ -102,6 +105,7 @@ struct ChunkBuilder {
         _ lookUp: (UInt64) -> JournalDictionary?
     ) -> Bool {
         guard frame.header.sequence < end else { return false }
+        if sieve != nil { return sift(frame, until: end, lookUp) }
         rows = RowReading.begin(frame, rows.take(), lookUp: lookUp)
         if frame.header.sequence > next {
             guard isEmpty || recordsLeft > 0 else { return false }
@@ -143,6 +147,21 @@ struct ChunkBuilder {
             }
         }
         return frame.end > next ? takeDamaged(frame) : true
+    }
+
+    private mutating func sift(
+        _ frame: ScannedFrame, until end: UInt64, _ lookUp: (UInt64) -> JournalDictionary?
+    ) -> Bool {
+        if frame.header.sequence > next {
+            guard isEmpty || recordsLeft > 0 else { return false }
+            fill(to: frame.header.sequence, reason: .corrupt, timestamp: frame.header.timestamp)
+        }
+        let isSound = sieve?.take(frame, in: next..<max(next, min(end, frame.end)), lookUp: lookUp) == true
+        guard frame.end > next else { return true }
+        guard isSound else { return takeDamaged(frame) }
+        next = min(end, frame.end)
+        use(records: 0, bytes: frame.header.payloadBytes)
+        return bytesLeft > 0
     }
 
     private mutating func takeDamaged(_ frame: ScannedFrame) -> Bool {

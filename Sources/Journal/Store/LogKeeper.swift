@@ -138,7 +138,7 @@ extension SummaryBuilder {
         switch record {
         case .gap: break
         case .alarm(let number, let transition):
-            span.add(transition.timestamp)
+            span.add(transition)
             if transition.clock != .set { span.hasUnsetTimes = true }
             cover(span, in: number.value..<number.value + 1, records: 1)
         case .readings(let first, let batch):

@@ -47,6 +47,8 @@ struct LogMemory: Sendable {
     var firstUnwritten: MonotonicTime?
     /// When it has waited long enough.
     private var flushAt = MonotonicTime(nanoseconds: .max)
+    /// When something was written last.
+    private var flushedAt = MonotonicTime(nanoseconds: .min / 2)
     var firstUncommitted: MonotonicTime?
     var unwrittenBytes = 0
     var pendingBytes = 0
@@ -149,9 +151,14 @@ extension LogMemory {
 
 extension LogMemory {
     /// What the writer has to do at `now`.
-    func due(now: MonotonicTime, window: Duration) -> (write: Bool, commit: Bool) {
+    mutating func due(now: MonotonicTime, window: Duration) -> (write: Bool, commit: Bool) {
         let isWindowOver = firstUncommitted.map { now >= $0.advanced(by: window) } ?? false
-        let isDelayOver = firstUnwritten.map { now >= $0.advanced(by: bounds.flushDelay) } ?? false
+        // While readings come in all the time there is one flush in each delay, at a time that is known beforehand: an
+        // append need not wake the thread for it.
+        let rhythm = flushedAt.advanced(by: bounds.flushDelay)
+        let isDelayOver =
+            firstUnwritten.map { now >= ($0 < rhythm ? rhythm : $0.advanced(by: bounds.flushDelay)) } ?? false
+        if isDelayOver || isWindowOver { flushedAt = now }
         return (
             isDelayOver || unwrittenBytes >= bounds.blockBytes,
             isWindowOver || isAppenderWaiting || mustCommit
@@ -159,9 +166,12 @@ extension LogMemory {
     }
 
     /// When something will be due if nothing else happens.
-    func nextDue(window: Duration) -> MonotonicTime? {
-        [firstUncommitted?.advanced(by: window), firstUnwritten?.advanced(by: bounds.flushDelay)]
-            .compactMap(\.self).min()
+    func nextDue(window: Duration, now: MonotonicTime) -> MonotonicTime? {
+        let next = flushedAt.advanced(by: bounds.flushDelay)
+        return [
+            firstUncommitted?.advanced(by: window), firstUnwritten?.advanced(by: bounds.flushDelay),
+            next > now ? next : nil,
+        ].compactMap(\.self).min()
     }
 
     /// Renewed when half of it is used up, in whole so that it isn't written with every commit.

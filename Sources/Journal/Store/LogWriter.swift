@@ -247,24 +247,26 @@ struct LogWriter {
     /// Makes everything durable, the cursors and the reservation with it.
     private mutating func commit() throws(DiskError) {
         _ = try writePending()
-        // A new segment's header has the cursors; without one they wait like everything else.
-        if try !writeCursors() { _ = try rotate() }
+        try writeCursors()
         try sync()
     }
 
-    /// Tells cursors and reservation when they have changed. False when there is no room.
-    private mutating func writeCursors() throws(DiskError) -> Bool {
+    /// Tells cursors and reservation when they have changed.
+    private mutating func writeCursors() throws(DiskError) {
         let (version, cursors, wanted) = memory.withLock {
             ($0.cursorVersion, $0.cursors, $0.wantedReservation(inLog: reservation))
         }
-        guard version != cursorVersion || wanted > reservation else { return true }
+        guard version != cursorVersion || wanted > reservation, let room = segment?.roomForCursors else { return }
+        let frame = CursorFrame(reservation: wanted, cursors: cursors)
+        let (sequence, wall) = (written, clock.wall())
         var bytes: [UInt8] = []
-        CursorFrame(reservation: wanted, cursors: cursors)
-            .append(to: &bytes, sequence: written, flags: [], wall: clock.wall())
-        guard let room = segment?.roomForCursors, bytes.count <= room else { return false }
-        try segment?.write(bytes)
+        frame.append(to: &bytes, sequence: sequence, flags: [], wall: wall)
+        if bytes.count <= room {
+            try segment?.write(bytes)
+        } else {
+            try segment?.write(again: frame, sequence: sequence, wall: wall)
+        }
         (cursorVersion, reservation) = (version, wanted)
-        return true
     }
 
     private mutating func sync() throws(DiskError) {
@@ -300,7 +302,7 @@ struct LogWriter {
         }
         // The slot that is taken next may hold what a sink has acknowledged by now, and the last word on an alarm: that
         // and what restates it must be durable first.
-        _ = try writeCursors()
+        try writeCursors()
         try segment?.seal(sequence: written, isClean: false)
         try sync()
         try openSegment(now: clock.monotonic())

@@ -9,8 +9,8 @@ struct OpenSegment {
     static let sectorBytes: Int64 = 512
     /// What the page cache reads before a part of it is overwritten, so whole ones are written.
     private static let pageBytes: Int64 = 4096
-    /// For the cursors that are told before another slot is taken.
-    static let keptForCursors = 1024
+    /// For the cursors that are told when nothing else fits any more, however often: two places, see `writeAgain`.
+    static let keptForCursors = 2 * CursorFrame.mostBytes
 
     let info: SegmentInfo
     let slot: Int
@@ -24,6 +24,8 @@ struct OpenSegment {
     /// Readings at `offset`: the open frame, which grows until something else is written or a sync confirms it.
     private var rows: OpenRows?
     private let bounds: JournalBounds
+    /// How many frames of cursors were written at the end; and whether the last is not durable yet.
+    private var again: (turn: UInt64, isUnsynced: Bool) = (0, false)
     /// The last dictionary frame in it.
     private(set) var dictionary: JournalDictionary?
 
@@ -41,12 +43,14 @@ struct OpenSegment {
         try file.sync()
     }
 
-    /// Bytes that fit before the seal, behind the open frame.
-    var roomForCursors: Int {
+    /// Bytes that fit behind the open frame, before the cursors at the end.
+    var room: Int {
         Int(info.sealOffset - offset) - (rows?.used ?? 0).roundedUp(toMultipleOf: FrameHeader.alignment)
+            - Self.keptForCursors
     }
-    /// The same for everything else.
-    var room: Int { roomForCursors - Self.keptForCursors }
+
+    /// The same for cursors: none once there were some at the end, because their order would be lost.
+    var roomForCursors: Int { again.turn > 0 ? 0 : room }
 
     var hasUnsynced: Bool { unsyncedBytes > 0 }
     var summary: SegmentSummary { summaryBuilder.summary }
@@ -66,6 +70,23 @@ struct OpenSegment {
         try write(frame)
         self.dictionary = dictionary
         rows = OpenRows(dictionary, bounds: bounds, segmentBytes: info.byteCount)
+    }
+
+    /// Writes cursors at the end of the segment. A full one may stay open for long, while its successor's slot waits for
+    /// a sink, and each time that a sink acknowledges there is something to tell.
+    ///
+    /// There are two places, taken in turn. A torn write costs what was told one time before the last: that which the
+    /// last sync made durable is at the other place.
+    mutating func write(again frame: CursorFrame, sequence: UInt64, wall: Timestamp) throws(DiskError) {
+        if !again.isUnsynced { again = (again.turn + 1, true) }
+        var (frame, bytes) = (frame, [UInt8]())
+        frame.turn = again.turn
+        frame.append(to: &bytes, sequence: sequence, flags: [], wall: wall)
+        FrameHeader.seal(&bytes, seed: info.seed)
+        unsyncedBytes += bytes.count
+        bytes.append(contentsOf: [UInt8](repeating: 0, count: CursorFrame.mostBytes - bytes.count))
+        let place = Int64(again.turn % 2 == 0 ? CursorFrame.mostBytes : 2 * CursorFrame.mostBytes)
+        try file.write(unsafe bytes.span.bytes, at: info.sealOffset - place)
     }
 
     /// What follows the frames on their page is overwritten with zeros, so that nothing of it has to be read first.
@@ -143,6 +164,7 @@ struct OpenSegment {
         try endRows()
         try file.sync()
         unsyncedBytes = 0
+        again.isUnsynced = false
         offset = min(offset.roundedUp(toMultipleOf: Self.sectorBytes), info.byteCount)
     }
 

@@ -165,6 +165,8 @@ private struct Replay {
     /// Bytes stepped over before a frame that was whole again.
     var damagedBytes = 0
     private var skipped = 0
+    /// Of the cursors at the end of the segment.
+    private var turn: UInt64 = 0
 
     init(from next: UInt64, cursors: CursorTable) { (self.next, self.cursors) = (next, cursors) }
 
@@ -175,7 +177,7 @@ private struct Replay {
         (begun, wall, isClockSet) = (header.createdWall, header.createdWall, header.isClockSet)
         reservation = max(reservation, header.reservation)
         isClean = false
-        skipped = 0
+        (skipped, turn) = (0, 0)
     }
 
     mutating func follow(_ frame: ScannedFrame, until end: UInt64, skipped total: Int) {
@@ -183,8 +185,9 @@ private struct Replay {
         // A segment that failed may hold frames that were written again in the next one.
         if header.holdsRecords && header.sequence >= end { return }
         // Less than a sector is what a sync leaves free.
-        // Before the seal, which stands at the end, there may be any number of bytes.
-        if total - skipped >= Int(OpenSegment.sectorBytes), header.type != FrameType.seal {
+        // Before the seal and the cursors that stand at the end there may be any number of bytes.
+        let isAtEnd = header.type == FrameType.seal || header.flags.contains(.again)
+        if total - skipped >= Int(OpenSegment.sectorBytes), !isAtEnd {
             damagedBytes += total - skipped
         }
         skipped = total
@@ -195,7 +198,8 @@ private struct Replay {
         switch header.type {
         case FrameType.event: standing.follow(frame)
         case FrameType.cursors:
-            guard let table = CursorFrame(frame) else { break }
+            guard let table = CursorFrame(frame), table.turn ?? 0 >= turn else { break }
+            turn = table.turn ?? 0
             cursors = table.cursors
             reservation = max(reservation, table.reservation)
             if header.timestamp.nanoseconds != 0 { wall = header.timestamp }

@@ -48,12 +48,16 @@ final class SegmentReader: Sendable {
         var own = try hold(segment)
         var start = own.places.last { $0.sequence <= chunk.next }
         var rows: RowReading?
-        if let stop = takeStop(in: segment, for: chunk.next, behind: start?.sequence ?? 0) {
+        if chunk.sieve != nil {
+            let place = chunk.sieve?.place(in: segment.number, at: chunk.next)
+            start = place.map { Place(sequence: chunk.next, offset: $0) } ?? start
+        } else if let stop = takeStop(in: segment, for: chunk.next, behind: start?.sequence ?? 0) {
             (start, rows) = (stop.place, stop.rows)
         }
         var scanner = segment.scanner(own.file, from: start?.offset ?? Int64(SegmentHeader.byteCount))
         var isComplete = true
-        while isComplete {
+        // Behind the last record there may be megabytes of nothing.
+        while isComplete, chunk.next < end {
             guard let frame = try scanner.next() else { break }
             let offset = scanner.offset - Int64(frame.header.byteCount)
             dictionaries.learn(frame)
@@ -64,9 +68,11 @@ final class SegmentReader: Sendable {
             }
             if !isComplete {
                 let place = frame.end > chunk.next ? offset : scanner.offset
-                keep(
-                    Stop(
-                        segment: segment.number, place: Place(sequence: chunk.next, offset: place), rows: rows.take()))
+                chunk.sieve?.stop(in: segment.number, at: chunk.next, offset: place)
+                if chunk.sieve == nil {
+                    let place = Place(sequence: chunk.next, offset: place)
+                    keep(Stop(segment: segment.number, place: place, rows: rows.take()))
+                }
             }
         }
         if isComplete { chunk.fill(to: end, reason: .corrupt) }

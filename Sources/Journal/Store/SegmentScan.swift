@@ -59,8 +59,11 @@ struct SegmentScan {
     static func seal(of segment: SegmentInfo, on disk: any Disk) throws(DiskError) -> SegmentSummary? {
         let file = try disk.open(segment.file, create: false)
         var scanner = segment.scanner(file, from: segment.sealOffset)
-        guard let frame = try scanner.next() else { return nil }
-        return SealFrame.summary(of: frame)
+        // It stood nearer to the end once, behind frames of other kinds.
+        while let frame = try scanner.next() {
+            if frame.header.type == FrameType.seal { return SealFrame.summary(of: frame) }
+        }
+        return nil
     }
 }
 

@@ -1,4 +1,4 @@
-// The directory: what a reader must know of a segment to pass it by or to begin in its middle. At most 1 KB each.
+// The directory: what a reader must know of a segment to pass it by or to begin in its middle. At most 2 KB each.
 
 internal import GatewayModel
 
@@ -29,6 +29,9 @@ struct TagFilter: Equatable, Sendable {
     static func bits(of table: TagTable) -> [UInt16] {
         table.tags.map { UInt16(bit(device: table[$0.device].path, name: $0.name)) }
     }
+
+    /// Set when alarms are among the records, by a name that no tag has.
+    static let alarmBit = bit(device: "", name: "")
 
     mutating func insert(_ bit: Int) { words[bit / 64] |= 1 << UInt64(bit % 64) }
 
@@ -62,6 +65,11 @@ struct RecordSpan: Equatable, Sendable {
         last = max(last, time)
     }
 
+    mutating func add(_ transition: AlarmTransition) {
+        add(transition.timestamp)
+        tags.insert(TagFilter.alarmBit)
+    }
+
     mutating func add(_ batch: ReadingBatch, bits: [UInt16]) {
         if batch.clock != .set { hasUnsetTimes = true }
         var (low, high) = (first.nanoseconds, last.nanoseconds)
@@ -90,8 +98,9 @@ struct Keyframe: Equatable, Sendable {
 }
 
 struct SegmentSummary: Equatable, Sendable {
-    /// 32 of 16 bytes: with 8 MiB one every 256 KiB.
-    static let mostKeyframes = 32
+    /// 108 of 16 bytes: with 8 MiB one every 76 KiB. There is one for each 65,536 readings, so for all but plants whose
+    /// readings take less than 1.2 bytes none is left out.
+    static let mostKeyframes = SealFrame.mostKeyframes
 
     var records: UInt64 = 0
     var span = RecordSpan()
@@ -197,7 +206,7 @@ struct PendingSpans: Sendable {
 
     mutating func add(_ transition: AlarmTransition, at number: UInt64, isClockSet: Bool) {
         let index = open(from: number, count: 1)
-        notes[index].span.add(transition.timestamp)
+        notes[index].span.add(transition)
         if !isClockSet { notes[index].span.hasUnsetTimes = true }
     }
 

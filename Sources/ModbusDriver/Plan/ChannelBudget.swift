@@ -29,8 +29,10 @@ package struct ChannelBudget: Sendable {
         package var bitsRead = 0
         package var cycle = Duration.zero
         package var longestRequest = Duration.zero
+        /// Takes the time that the others leave.
+        package var isContinuous = false
         /// Share of the channel's time, 1 for all of it.
-        package var utilisation: Double { cycle.inSeconds / period.inSeconds }
+        package var utilisation: Double { isContinuous ? 0 : cycle.inSeconds / period.inSeconds }
     }
 
     package struct TagCost: Sendable, Equatable {
@@ -81,6 +83,7 @@ package struct ChannelBudget: Sendable {
                     unit: index, device: unit.device, deviceName: unit.name, unitID: unit.unitID, name: scan.name,
                     period: scan.period,
                     plan: ReadPlan(tags: scan.tags, limits: unit.limits, cost: cost, knowledge: known))
+                entry.isContinuous = scan.isContinuous
                 for table in RegisterTable.allCases {
                     let wanted = Self.wanted(scan.tags.filter { $0.at.table == table })
                     let read = entry.plan.requests.filter { $0.table == table }.reduce(0) { $0 + Int($1.count) }
@@ -90,7 +93,7 @@ package struct ChannelBudget: Sendable {
                 entry.cycle = .nanoseconds(Int64(entry.plan.time(at: cost)))
                 entry.longestRequest = .nanoseconds(
                     Int64(entry.plan.requests.reduce(0) { max($0, cost.of($1)) }))
-                dearest += Self.costs(scan, entry, classes.count, unit.limits, cost, known)
+                if !scan.isContinuous { dearest += Self.costs(scan, entry, classes.count, unit.limits, cost, known) }
                 classes.append(entry)
             }
         }

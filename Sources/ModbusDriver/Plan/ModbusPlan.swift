@@ -79,12 +79,18 @@ package struct ModbusScanPlan: Equatable, Sendable {
     package var period: Duration
     /// Read with every new connection, and then at `period` only to notice a change.
     package var isOnConnect: Bool
+    /// Read again as soon as it has been read; other scan classes of the channel go before it when they are due, and
+    /// `period` is what its tags are expected within.
+    package var isContinuous: Bool
     package var tags: [ModbusTagPlan]
 
-    package init(name: String, period: Duration, isOnConnect: Bool = false, tags: [ModbusTagPlan]) {
+    package init(
+        name: String, period: Duration, isOnConnect: Bool = false, isContinuous: Bool = false, tags: [ModbusTagPlan]
+    ) {
         self.name = name
         self.period = period
         self.isOnConnect = isOnConnect
+        self.isContinuous = isContinuous
         self.tags = tags
     }
 }

@@ -164,7 +164,8 @@ package struct ChannelScanner<Stream: FieldStream, Clock: GatewayClock>: Sendabl
 
     mutating func finish(_ index: Int, at ended: MonotonicTime) {
         let unitIndex = scans[index].unit
-        let missed = scans[index].grid.finish(at: ended.nanoseconds)
+        let missed = scans[index].grid.finish(
+            at: ended.nanoseconds, rests: scans[index].hasFailed || scans[index].plan.requests.isEmpty)
         statistics.units[unitIndex].overruns += missed
         for request in scans[index].plan.refused where !scans[index].cycle.contains(request) {
             fail(request, of: index, with: .badConfigurationError)

@@ -53,7 +53,7 @@ struct UnitScan: Sendable {
         self.plan = ReadPlan(tags: scan.tags, limits: plan.limits, cost: cost, knowledge: knowledge)
         samples = Self.samples(of: self.plan)
         normalisers = scan.tags.map { Normaliser($0.normalisation) }
-        grid = ScanGrid(period: scan.period, startingAt: now)
+        grid = ScanGrid(period: scan.period, isContinuous: scan.isContinuous, startingAt: now)
         learner = RefusalLearner(knowledge: knowledge, alignment: plan.limits.alignment)
         // Nobody else may ever ask for a connection.
         owe(at: now)

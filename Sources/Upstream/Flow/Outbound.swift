@@ -28,7 +28,8 @@ package struct OutboundRecord: Equatable, Sendable {
     }
 
     package var first: SequenceNumber
-    /// Where the cursor stands once this record and all before it are settled.
+    /// Where the cursor may stand once this record and all before it are settled. At `first` or before the end of the
+    /// record when it stands for others that are told later.
     package var next: SequenceNumber
     package var content: Content
 
@@ -65,7 +66,7 @@ package struct OutboundPlace: Equatable, Sendable {
     /// The number at which the log goes on behind what lies before this place.
     /// - Precondition: the chunk isn't empty.
     package func next(in chunk: OutboundChunk) -> SequenceNumber {
-        if reading > 0 { return chunk.records[record].number(ofReading: reading) }
+        if reading > 0 { return min(chunk.records[record].number(ofReading: reading), chunk.records[record].next) }
         return record > 0 ? chunk.records[record - 1].next : chunk.records[0].first
     }
 }

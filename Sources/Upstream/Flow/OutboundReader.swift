@@ -6,11 +6,18 @@ internal import Journal
 /// What is read of one lane and not yet packed. Owned by the sink's thread.
 struct OutboundReader {
     private let isHistorical: Bool
+    /// Nil when everything is sent as it is.
+    private var selection: Selection?
+    private var downsampling: Downsampling?
+    /// How far was read when downsampling holds something back.
+    private var ahead: SequenceNumber?
     /// Readings and bytes of one read of the journal: many small batches, or a few large payloads.
     private static let most = (records: 4096, bytes: 256 * 1024)
 
     private(set) var chunk: OutboundChunk?
     var place = OutboundPlace()
+    /// Alarms that were told before their turn.
+    var lead = AlarmLead()
     /// The number behind everything that was read; behind the last record lies what the selection left out.
     private(set) var next = SequenceNumber(0)
     /// The number behind everything that was packed.
@@ -19,20 +26,69 @@ struct OutboundReader {
         return place.next(in: chunk)
     }
 
-    init(isHistorical: Bool) { self.isHistorical = isHistorical }
+    init(isHistorical: Bool, selection plan: SelectionPlan) {
+        self.isHistorical = isHistorical
+        if !plan.isEverything { selection = Selection(plan) }
+        downsampling = plan.every.map { Downsampling(every: $0) }
+    }
 
     var isEmpty: Bool { place.record >= chunk?.records.count ?? 0 }
 
-    mutating func discard() { (chunk, place) = (nil, OutboundPlace()) }
+    /// Reading begins anew, at a place that the next call of `read` tells.
+    mutating func discard() {
+        (chunk, place, ahead) = (nil, OutboundPlace(), nil)
+        selection?.reset()
+        downsampling?.reset()
+    }
 
-    /// Reads on from `position`, at most to `end`. Afterwards `next` is past `position` when the log holds more.
-    mutating func read(_ journal: Journal, from position: SequenceNumber, to end: SequenceNumber) {
-        let read = journal.read(from: position, maxRecords: Self.most.records, maxBytes: Self.most.bytes)
-        next = min(read.next, end)
+    /// Reads on, from `position` or from where downsampling has come, at most to `end`.
+    /// - Returns: false when the log holds no more. Afterwards there may be records to send; when there are none,
+    ///   everything before `next` is settled without sending.
+    mutating func read(_ journal: Journal, from position: SequenceNumber, to end: SequenceNumber, now: Timestamp)
+        -> Bool
+    {
+        let start = max(position, ahead ?? position)
+        let read = journal.read(from: start, maxRecords: Self.most.records, maxBytes: Self.most.bytes)
+        let after = min(read.next, end)
         place = OutboundPlace()
-        chunk = OutboundChunk(
-            records: read.records.compactMap { Self.cut($0, from: position, to: end) }, dictionary: read.dictionary,
-            isHistorical: isHistorical)
+        var records: [OutboundRecord] = []
+        for record in read.records {
+            guard let part = Self.cut(record, from: start, to: end) else { continue }
+            if case .alarm = part.content, lead.hasTold(part.first) { continue }
+            guard selection != nil else {
+                records.append(part)
+                continue
+            }
+            if let selected = selection?.select(part, of: read.dictionary) { records.append(selected) }
+        }
+        var dictionary = read.dictionary
+        next = after
+        if downsampling != nil {
+            for record in records { downsampling?.take(record, of: read.dictionary) }
+            // The end of a stretch of the log is the end of a stretch of time.
+            downsampling?.look(at: after == end ? Timestamp(nanoseconds: .max) : now)
+            (records, dictionary) = downsampling?.takeReady() ?? ([], dictionary)
+            ahead = after
+            next = downsampling?.heldFrom ?? after
+        }
+        chunk = OutboundChunk(records: records, dictionary: dictionary, isHistorical: isHistorical)
+        return after > start
+    }
+
+    /// Reads the alarms of the log from `position` on, of as much of it as is looked through at once.
+    /// - Returns: the number behind that.
+    mutating func readAlarms(
+        _ journal: Journal, from position: SequenceNumber, to end: SequenceNumber, like plan: SelectionPlan
+    ) -> SequenceNumber {
+        let (alarms, after) = journal.alarms(from: position, to: end)
+        next = after
+        place = OutboundPlace()
+        let records = alarms.compactMap { number, transition -> OutboundRecord? in
+            guard plan.admits(transition) else { return nil }
+            return OutboundRecord(first: number, next: number.advanced(by: 1), content: .alarm(transition))
+        }
+        chunk = OutboundChunk(records: records, dictionary: journal.dictionary, isHistorical: isHistorical)
+        return after
     }
 
     /// What of `record` lies in the lane; nil when nothing does.

@@ -67,14 +67,17 @@ package struct SinkLanes: Sendable {
     }
 
     /// A connection is made, and the log ends before `end`.
-    package mutating func connected(end: SequenceNumber) {
-        guard let patience, live.cursor < end, end.value - live.cursor.value > patience else { return }
+    /// - Returns: the stretch that will drain beside current data because of that.
+    @discardableResult
+    package mutating func connected(end: SequenceNumber) -> Range<SequenceNumber>? {
+        guard let patience, live.cursor < end, end.value - live.cursor.value > patience else { return nil }
+        defer { live = SendWindow(size: size, cursor: end) }
         if older.count == Self.mostStretches, let last = older.last {
             older[older.count - 1] = Stretch(window: last.window, end: end)
         } else {
             older.append(Stretch(window: SendWindow(size: size, cursor: live.cursor), end: end))
         }
-        live = SendWindow(size: size, cursor: end)
+        return live.cursor..<end
     }
 
     /// A message that holds every record of the lane up to `next` is on its way.

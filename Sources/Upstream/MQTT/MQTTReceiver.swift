@@ -10,7 +10,7 @@ package struct MQTTReceiver: Receiver, ~Copyable {
     private let clock: any GatewayClock
     private let topics: SinkTopics
     private var link: BrokerLink
-    private var builder: MessageBuilder
+    private var composer: MessageComposer
     private var linkEvents = LinkEvents()
     private var events: [ReceiverEvent] = []
     /// Messages on their way, the gateway's own status included.
@@ -20,12 +20,11 @@ package struct MQTTReceiver: Receiver, ~Copyable {
         self.plan = plan
         clock = context.clock
         topics = SinkTopics(plan: plan, gateway: context.gateway)
-        builder = MessageBuilder(
-            gateway: context.gateway, stream: context.stream, topics: topics, payloadBytes: plan.payloadBytes)
-        builder.encodeStatus(isOnline: false, at: nil)
+        composer = MessageComposer(plan: plan, gateway: context.gateway, stream: context.stream, topics: topics)
+        composer.encodeStatus(isOnline: false, at: nil)
         // Two more than the window: the gateway's own status is never held up.
         link = BrokerLink(
-            plan: plan.broker, will: WillPlan(topic: topics.status, payload: builder.payload), window: plan.window + 2,
+            plan: plan.broker, will: WillPlan(topic: topics.status, payload: composer.payload), window: plan.window + 2,
             clock: context.clock)
     }
 
@@ -43,19 +42,37 @@ package struct MQTTReceiver: Receiver, ~Copyable {
     }
 
     package mutating func send(_ chunk: OutboundChunk, from place: inout OutboundPlace) -> Dispatch {
+        guard announce(before: chunk) else { return .notNow }
         let start = place
-        let message = builder.next(chunk, &place)
+        let message = composer.next(chunk, &place)
         if let flaw = message.flaw { return .setAside(flaw) }
-        switch link.publish(topic: message.topic, payload: builder.payload, isRetained: message.isRetained) {
+        switch link.publish(topic: message.topic, payload: composer.payload, isRetained: message.isRetained) {
         case .sent(let id):
             inFlight += 1
-            return .sent(DeliveryID(id), readings: message.readings, bytes: builder.payload.count)
+            return .sent(DeliveryID(id), readings: message.readings, bytes: composer.payload.count)
         case .poison(let reason): return .setAside("\(reason), topic '\(message.topic.prefix(200))'")
         case .linkLost:
             // The event that says so puts everything back.
             place = start
             return .notNow
         }
+    }
+
+    /// Says what must be known before readings of the chunk.
+    /// - Returns: false when the window is full or the link gone: the rest follows with the next call.
+    private mutating func announce(before chunk: OutboundChunk) -> Bool {
+        while let announcement = composer.announcement(before: chunk) {
+            let outcome = link.publish(
+                topic: announcement.topic, payload: composer.payload, isRetained: announcement.isRetained)
+            switch outcome {
+            case .sent: inFlight += 1
+            // What no broker takes holds nothing up: the readings say again what it was about.
+            case .poison: break
+            case .linkLost: return false
+            }
+            guard canSend else { return false }
+        }
+        return true
     }
 
     package mutating func discard() {}
@@ -81,6 +98,7 @@ package struct MQTTReceiver: Receiver, ~Copyable {
         switch event {
         case .connected:
             inFlight = 0
+            composer.connected(payloadBytes: plan.payloadBytes)
             events.append(.ready)
             publishStatus(isOnline: true)
         case .disconnected(let failure):
@@ -100,7 +118,7 @@ package struct MQTTReceiver: Receiver, ~Copyable {
     }
 
     private mutating func publishStatus(isOnline: Bool) {
-        builder.encodeStatus(isOnline: isOnline, at: clock.wall())
-        if case .sent = link.publish(topic: topics.status, payload: builder.payload, isRetained: true) { inFlight += 1 }
+        composer.encodeStatus(isOnline: isOnline, at: clock.wall())
+        if case .sent = link.publish(topic: topics.status, payload: composer.payload, isRetained: true) { inFlight += 1 }
     }
 }

@@ -8,6 +8,9 @@ struct OutgoingMessage: Equatable {
     var topic: String
     var isRetained: Bool
     var readings: Int
+    /// The number of its first record, and what the gateway's clock was worth: also said beside the payload (MQTT 5).
+    var first = SequenceNumber(0)
+    var clock = ClockState.set
     /// Set when the records cannot be sent at all; there is no payload then.
     var flaw: String?
 }
@@ -18,17 +21,21 @@ struct OutgoingMessage: Equatable {
 /// at the plan's payload size.
 struct MessageBuilder {
     private let topics: SinkTopics
-    private let payloadBytes: Int
+    /// Bytes of one payload, at most.
+    var payloadBytes: Int
+    private let isRetained: Bool
     /// `{"gateway":"acme/lyon","stream":"…"`
     private var origin = JSONBytes()
     private var body = JSONBytes()
     private var buffer = JSONBytes()
     private var prepared: PreparedTags?
-    /// Alarms whose newest state has been sent: what a backlog tells of them later must not stay with the broker.
-    private var currentAlarms: Set<String> = []
+    /// The number of the newest state of each alarm that was sent: what a backlog tells later must not stay with the
+    /// broker.
+    private var newest: [String: SequenceNumber] = [:]
 
-    init(gateway: String, stream: String, topics: SinkTopics, payloadBytes: Int) {
+    init(gateway: String, stream: String, topics: SinkTopics, payloadBytes: Int, isRetained: Bool = false) {
         self.topics = topics
+        self.isRetained = isRetained
         self.payloadBytes = payloadBytes
         origin.raw("{\"gateway\":")
         origin.string(gateway.utf8)
@@ -50,13 +57,15 @@ struct MessageBuilder {
         case .alarm(let transition):
             place.nextRecord()
             encode(transition, record.first, isHistorical: chunk.isHistorical)
-            if !chunk.isHistorical { currentAlarms.insert(transition.alarm) }
-            let isRetained = !chunk.isHistorical || !currentAlarms.contains(transition.alarm)
-            return OutgoingMessage(topic: topics.alarm(transition.alarm), isRetained: isRetained, readings: 0)
+            let isRetained = record.first >= newest[transition.alarm] ?? record.first
+            if isRetained { newest[transition.alarm] = record.first }
+            return OutgoingMessage(
+                topic: topics.alarm(transition.alarm), isRetained: isRetained, readings: 0, first: record.first,
+                clock: transition.clock)
         case .gap(let gap):
             place.nextRecord()
             encode(gap)
-            return OutgoingMessage(topic: topics.gap, isRetained: false, readings: 0)
+            return OutgoingMessage(topic: topics.gap, isRetained: false, readings: 0, first: gap.first)
         }
     }
 
@@ -87,6 +96,7 @@ struct MessageBuilder {
         let room = payloadBytes - origin.count - head.head.count - 140
         var (count, time, clock) = (0, Timestamp?.none, ClockState?.none)
         var expected = first
+        var topic = head.topic
         body.removeAll()
         fill: while place.record < chunk.records.count,
             case .readings(let batch, let offsets) = chunk.records[place.record].content, batch.device == device,
@@ -97,6 +107,10 @@ struct MessageBuilder {
             while place.reading < batch.readings.count {
                 let before = body.count
                 let reading = batch.readings[place.reading]
+                if topics.isPerTag {
+                    if count > 0 { break fill }
+                    topic = prepared.topic(of: reading.tag) ?? topic
+                }
                 let number = start.advanced(by: offsets.isEmpty ? place.reading : Int(offsets[place.reading]))
                 encode(
                     reading, of: batch, sharing: time, isFirst: count == 0,
@@ -125,7 +139,9 @@ struct MessageBuilder {
         buffer.raw(",\"readings\":[")
         buffer.raw(body)
         buffer.raw("]}")
-        return OutgoingMessage(topic: head.topic, isRetained: false, readings: count)
+        return OutgoingMessage(
+            topic: topic, isRetained: isRetained && !chunk.isHistorical, readings: count, first: first,
+            clock: clock ?? .set)
     }
 
     private mutating func encode(
@@ -234,7 +250,7 @@ struct MessageBuilder {
 
 extension JournalGap.Reason {
     /// As written in the payload.
-    fileprivate var word: String {
+    var word: String {
         switch self {
         case .ringFull: "ring full"
         case .corrupt: "corrupt"

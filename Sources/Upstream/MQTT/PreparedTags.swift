@@ -23,6 +23,8 @@ struct PreparedTags {
     private let topics: SinkTopics
     private(set) var tags: [Tag]
     private(set) var devices: [Device]
+    /// One per tag, where each tag has a topic.
+    private var tagTopics: [String]
     private var arena = JSONBytes()
 
     init(_ dictionary: JournalDictionary, topics: SinkTopics) {
@@ -30,6 +32,7 @@ struct PreparedTags {
         self.topics = topics
         tags = Array(repeating: Tag(), count: dictionary.table.tags.count)
         devices = Array(repeating: Device(), count: dictionary.table.devices.count)
+        tagTopics = topics.isPerTag ? Array(repeating: "", count: dictionary.table.tags.count) : []
     }
 
     /// What the ranges of tags and devices point into.
@@ -68,5 +71,17 @@ struct PreparedTags {
         devices[index].head = start..<arena.count
         devices[index].topic = topics.readings(site: table.site, device: table[device].path)
         return devices[index]
+    }
+
+    /// The topic of a tag's own; nil when nobody knows the tag.
+    mutating func topic(of tag: TagID) -> String? {
+        let index = Int(tag.index)
+        guard tagTopics.indices.contains(index) else { return nil }
+        if tagTopics[index].isEmpty {
+            let (table, descriptor) = (dictionary.table, dictionary.table[tag])
+            tagTopics[index] = topics.readings(
+                site: table.site, device: table[descriptor.device].path, tag: descriptor.name)
+        }
+        return tagTopics[index]
     }
 }

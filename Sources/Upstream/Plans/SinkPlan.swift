@@ -9,14 +9,31 @@ package struct SinkPlan: Equatable, Sendable {
     /// Who we are to the receiver: the first part of (gateway, stream, sequence).
     package var gateway: String
     package var order = SendingOrder()
+    package var selection = SelectionPlan()
+    package var start = SinkStart()
     package var receiver: ReceiverPlan
 
-    package init(name: String, gateway: String, order: SendingOrder = SendingOrder(), receiver: ReceiverPlan) {
+    package init(
+        name: String, gateway: String, order: SendingOrder = SendingOrder(),
+        selection: SelectionPlan = SelectionPlan(), start: SinkStart = SinkStart(), receiver: ReceiverPlan
+    ) {
         self.name = name
         self.gateway = gateway
         self.order = order
+        self.selection = selection
+        self.start = start
         self.receiver = receiver
     }
+}
+
+/// Where a sink begins that the log doesn't know yet. One that it knows goes on at its cursor, whatever changes.
+package struct SinkStart: Equatable, Sendable {
+    /// With what comes from now on; otherwise with the oldest record that is held.
+    package var isAtEnd = false
+    /// The sink's name before it was renamed: its cursor is taken over.
+    package var formerName: String?
+
+    package init() {}
 }
 
 /// In which order the log leaves.
