@@ -161,7 +161,7 @@ package struct PostgresReceiver: Receiver, ~Copyable {
     private mutating func serve(_ ended: WakeUp.Ended) {
         guard let wantsToWrite = link?.wantsToWrite else { return }
         if case .connecting = pace.phase {
-            // libpq must not be asked before its socket is ready: it would take a connection under way for a failed one.
+            // PQconnectPoll is for sockets that are ready for what it asked for (libpq, 34.1).
             guard ended.readable || wantsToWrite && ended.writable else { return }
             return finishConnecting()
         }
