@@ -71,11 +71,7 @@ package final class Sink: Sendable {
         journal.ringOnAppend(bell)
         defer { journal.removeBell(bell) }
         var session = SinkSession(
-            plan: plan, receiver: receiver, journal: journal,
-            setAside: SetAsideLog(
-                sink: plan.name, stream: journal.stream, clock: clock, logger: logger,
-                open: SetAsideLog.folder(of: journal)),
-            clock: clock, logger: logger)
+            plan: plan, receiver: receiver, journal: journal, clock: clock, logger: logger)
         var isEnding = false
         while true {
             let now = clock.monotonic()

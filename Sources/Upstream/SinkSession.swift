@@ -48,10 +48,10 @@ struct SinkSession<Connection: Receiver & ~Copyable>: ~Copyable {
     private static var laneSize: Int { 4096 }
 
     init(
-        plan: SinkPlan, receiver: consuming Connection, journal: Journal, setAside: SetAsideLog,
-        clock: any GatewayClock, logger: Logger
+        plan: SinkPlan, receiver: consuming Connection, journal: Journal, clock: any GatewayClock, logger: Logger
     ) {
-        self.setAside = setAside
+        setAside = SetAsideLog(
+            sink: plan.name, stream: journal.stream, clock: clock, logger: logger, open: SetAsideLog.folder(of: journal))
         self.plan = plan
         self.journal = journal
         self.clock = clock
@@ -122,12 +122,15 @@ struct SinkSession<Connection: Receiver & ~Copyable>: ~Copyable {
             return true
         }
         guard let chunk = leading.chunk else { return false }
+        let first = chunk.records[leading.place.record].first
         switch receiver.send(chunk, from: &leading.place) {
         case .sent(let id, _, let bytes):
-            lead.sent(id)
+            lead.sent(id, covering: first..<leading.place.next(in: chunk))
             statistics.messagesSent += 1
             statistics.bytesSent += UInt64(bytes)
-        case .setAside(let reason): noteSetAside(reason, records: 1)
+        case .setAside(let reason):
+            setAside.note(reason, from: first, to: leading.place.next(in: chunk), in: journal)
+            noteSetAside(reason, records: 1)
         case .notNow: return false
         }
         if leading.isEmpty { lead.advance(to: leading.nextToSend) }
@@ -238,7 +241,7 @@ struct SinkSession<Connection: Receiver & ~Copyable>: ~Copyable {
             isNamed = true
             setAside.note(reason, from: number, to: number.advanced(by: 1), in: journal)
         case .refused(let id, let reason, let records):
-            if !isNamed, let records = lanes.records(of: id) {
+            if !isNamed, let records = lanes.records(of: id) ?? lead.records(of: id) {
                 setAside.note(reason, from: records.lowerBound, to: records.upperBound, in: journal)
             }
             isNamed = false

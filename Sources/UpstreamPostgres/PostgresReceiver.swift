@@ -66,7 +66,7 @@ package struct PostgresReceiver: Receiver, ~Copyable {
         let ended = bell.wait(
             timeout: min(timeout, patience, .seconds(1)), socket: link?.socket ?? -1,
             forWriting: link?.wantsToWrite ?? false)
-        serve()
+        serve(ended)
         return ended.rung
     }
 
@@ -158,9 +158,13 @@ package struct PostgresReceiver: Receiver, ~Copyable {
 
     // MARK: Statements
 
-    private mutating func serve() {
-        guard link != nil else { return }
-        if case .connecting = pace.phase { return finishConnecting() }
+    private mutating func serve(_ ended: WakeUp.Ended) {
+        guard let wantsToWrite = link?.wantsToWrite else { return }
+        if case .connecting = pace.phase {
+            // PQconnectPoll is for sockets that are ready for what it asked for (libpq, 34.1).
+            guard ended.readable || wantsToWrite && ended.writable else { return }
+            return finishConnecting()
+        }
         while let progress = link?.advance() {
             switch progress {
             case .busy: return startNext()

@@ -58,6 +58,36 @@ extension EndToEnd {
             try JSONSerialization.jsonObject(with: Data(text.utf8))
         }
 
+        @Test("sinks set-aside shows people what receivers refused, line by line, and programs the lines as they are")
+        func setAside() throws {
+            let store = plant.folder.appending(path: "aside")
+            let folder = store.appending(path: "set-aside")
+            #expect(
+                try run(["sinks", "set-aside", "--directory", store.path()]).output == "nothing has been set aside\n")
+            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+            let older =
+                #"{"time":"2026-11-24T14:05:09.120Z","sink":"db","stream":"s","first":7,"last":9,"reason":"no","#
+                + #""records":[{"seq":7,"tag":"hall/tank/level","t":1,"q":"Good","v":7}]}"# + "\n"
+            let newer = #"{"time":"2026-11-24T14:06:00.000Z","sink":"db","lost":12,"reason":"no room"}"# + "\n{\"torn"
+            try older.write(to: folder.appending(path: "db.1.jsonl"), atomically: true, encoding: .utf8)
+            try newer.write(to: folder.appending(path: "db.jsonl"), atomically: true, encoding: .utf8)
+            let shown = try run(["sinks", "set-aside", "--directory", store.path()])
+            #expect(
+                shown.output == """
+                    2026-11-24T14:05:09.120Z  db  7 to 9  hall/tank/level: no
+                    2026-11-24T14:06:00.000Z  db  12 lost: no room
+                    {"torn
+
+                    """)
+            #expect(shown.code == 0)
+            #expect(
+                try run(["sinks", "set-aside", "--directory", store.path(), "--json", "-l", "3"]).output == older
+                    + newer + "\n")
+            #expect(
+                try run(["sinks", "set-aside", "--directory", store.path(), "--sink", "other"]).output
+                    == "nothing has been set aside\n")
+        }
+
         /// The columns of the one tag that was asked for.
         private func columns(_ text: String) throws -> (times: [String], values: [Double]) {
             let tag = try #require((try json(text) as? [[String: Any]])?.first)
@@ -73,7 +103,8 @@ extension EndToEnd {
         func tools() async throws {
             let simulation = try await plant.startSimulation(ports: [devicePort])
             let gateway = try await plant.startGateway()
-            #expect(await eventuallyAsync(within: 60) { await plant.metric("lineside_journal_durable_sequence") ?? 0 > 60 })
+            #expect(
+                await eventuallyAsync(within: 60) { await plant.metric("lineside_journal_durable_sequence") ?? 0 > 60 })
 
             let now = ISO8601DateFormatter().string(from: Date(timeIntervalSinceNow: -1))
             let question = ["query", "hall/tank/level", "--to", now, "--from", "-10m", "--json"]

@@ -1,5 +1,6 @@
 // What a database says before it takes anything, and what a sink makes of it.
 
+import Foundation
 import GatewayModel
 import GatewayPlatform
 import TestSupport
@@ -40,6 +41,28 @@ struct StandingErrorTests {
         Trouble(
             what: "a server without TLS", change: { $0.tls = .verifyFull }, says: ["check 'tls'"], cure: ""),
     ]
+
+    @Test("waits for a connection as long as that may take, however often its bell rings meanwhile")
+    func slowConnection() async throws {
+        let plant = try TestPlant()
+        // Its queue of 16 is full, so the kernel answers nobody any more.
+        let listener = TestSocket.listen(port: 0)
+        defer { close(listener.descriptor) }
+        for _ in 0..<17 { _ = TestPort.isOpen(listener.port) }
+        let plan = PostgresReceiverPlan(
+            servers: [.init(host: "127.0.0.1", port: listener.port)], database: "d", username: "u")
+        let sink = plant.sink(plan, clock: FastClock())
+        sink.start()
+        var rings = 0
+        #expect(
+            await eventually {
+                plant.append(rings..<rings + 1)
+                rings += 1
+                return sink.statistics.lastError != nil
+            })
+        #expect(sink.statistics.lastError == "no connection within 10s")
+        sink.stop(drainFor: .zero)
+    }
 
     @Test("believes a server that proves its name, and none that doesn't")
     func trust() async throws {

@@ -8,7 +8,7 @@ package struct AlarmLead: Equatable, Sendable {
     package private(set) var position: SequenceNumber?
     private var first = SequenceNumber(0)
     private var end = SequenceNumber(0)
-    private var onTheWay: Set<DeliveryID> = []
+    private var onTheWay: [DeliveryID: Range<SequenceNumber>] = [:]
     /// Stretches whose alarms have all arrived.
     private var told: [Range<SequenceNumber>] = []
 
@@ -17,7 +17,7 @@ package struct AlarmLead: Equatable, Sendable {
     /// A stretch that will drain beside current data: its alarms go first.
     package mutating func begin(_ stretch: Range<SequenceNumber>) {
         (first, end, position) = (stretch.lowerBound, stretch.upperBound, stretch.lowerBound)
-        onTheWay = []
+        onTheWay = [:]
     }
 
     /// Current data waits while this is so.
@@ -31,11 +31,14 @@ package struct AlarmLead: Equatable, Sendable {
         settleIfDone()
     }
 
-    package mutating func sent(_ id: DeliveryID) { onTheWay.insert(id) }
+    package mutating func sent(_ id: DeliveryID, covering records: Range<SequenceNumber>) { onTheWay[id] = records }
+
+    /// The numbers that a message on its way covers.
+    package func records(of id: DeliveryID) -> Range<SequenceNumber>? { onTheWay[id] }
 
     /// - Returns: false when the message was none of these.
     package mutating func settled(_ id: DeliveryID) -> Bool {
-        guard onTheWay.remove(id) != nil else { return false }
+        guard onTheWay.removeValue(forKey: id) != nil else { return false }
         settleIfDone()
         return true
     }
@@ -44,7 +47,7 @@ package struct AlarmLead: Equatable, Sendable {
     package mutating func linkLost() {
         position = nil
         (first, end) = (SequenceNumber(0), SequenceNumber(0))
-        onTheWay = []
+        onTheWay = [:]
     }
 
     /// Whether the alarm with this number has arrived before its turn.
