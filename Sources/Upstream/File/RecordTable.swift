@@ -15,6 +15,8 @@ package struct RecordTable: ParcelEncoder {
     private var dictionary: JournalDictionary?
     /// `,stamping/line-2/press-7/meter/current_l1,` and `,A,` of each tag, in `bytes`; empty until first needed.
     private var tags: [(name: Range<Int>, unit: Range<Int>)] = []
+    /// Tags that the dictionary doesn't know: none, unless a log is damaged in a way that no checksum tells.
+    private var strangers: [TagID: (name: Range<Int>, unit: Range<Int>)] = [:]
     private var bytes: [UInt8] = []
     private var date = DateText()
 
@@ -29,6 +31,7 @@ package struct RecordTable: ParcelEncoder {
         if dictionary !== chunk.dictionary {
             dictionary = chunk.dictionary
             bytes.removeAll(keepingCapacity: true)
+            strangers.removeAll()
             tags = Array(repeating: (0..<0, 0..<0), count: chunk.dictionary.table.tags.count)
         }
         var readings = 0
@@ -126,6 +129,7 @@ package struct RecordTable: ParcelEncoder {
         let index = Int(tag.index)
         if tags.indices.contains(index), !tags[index].name.isEmpty { return tags[index] }
         let isKnown = table.tags.indices.contains(index)
+        if !isKnown, let known = strangers[tag] { return known }
         let start = bytes.count
         bytes.append(raw: ",")
         bytes.append(cell: (isKnown ? table.path(of: tag) : "unknown \(index)").utf8[...])
@@ -135,7 +139,7 @@ package struct RecordTable: ParcelEncoder {
         bytes.append(cell: (isKnown ? table[tag].unit : "").utf8[...])
         bytes.append(raw: ",")
         let prepared = (name: start..<middle, unit: middle..<bytes.count)
-        if isKnown { tags[index] = prepared }
+        if isKnown { tags[index] = prepared } else { strangers[tag] = prepared }
         return prepared
     }
 }

@@ -16,6 +16,8 @@ struct PreparedFields: Sendable {
     let dictionary: JournalDictionary
     private let measurement: String
     private var fields: [Field]
+    /// Tags that the dictionary doesn't know: none, unless a log is damaged in a way that no checksum tells.
+    private var strangers: [TagID: Field] = [:]
     private var devices: [Range<Int>]
     /// The tags of each device.
     private let tags: [[TagID]]
@@ -68,7 +70,10 @@ struct PreparedFields: Sendable {
 
     /// A number of a tag that nobody knows any more: told under that number rather than not at all.
     private mutating func unknown(_ tag: TagID) -> Field {
-        Field(value: spell("unknown_\(tag.index)"), quality: spell("unknown_\(tag.index)_quality"))
+        if let known = strangers[tag] { return known }
+        let field = Field(value: spell("unknown_\(tag.index)"), quality: spell("unknown_\(tag.index)_quality"))
+        strangers[tag] = field
+        return field
     }
 
     private mutating func spell(_ name: String) -> Range<Int> {
