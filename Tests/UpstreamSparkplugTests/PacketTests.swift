@@ -1,8 +1,10 @@
 // What an edge node puts on the wire besides messages: how it connects, subscribes and goes.
 
 import Foundation
+import GatewayModel
 import GatewayPlatform
 import Glibc
+import Journal
 import Sparkplug
 import Synchronization
 import TestSupport
@@ -20,7 +22,7 @@ private final class RecordingBroker: Sendable {
         let listener = TestSocket.listen(port: 0)
         port = listener.port
         Thread.detachNewThread { [weak self] in
-            let peer = unsafe accept(listener.descriptor, nil, nil)
+            let peer = accept(listener.descriptor, nil, nil)
             var bytes = [UInt8](repeating: 0, count: 65536)
             var pending: [UInt8] = []
             while case let count = unsafe read(peer, &bytes, bytes.count), count > 0 {
