@@ -84,6 +84,8 @@ struct BirthWriter: Sendable {
     let gateway: String
     let stream: String
     private(set) var bytes = ProtobufBytes()
+    /// The types that the last birth of the node defined, with the aliases of their members.
+    private var definitions: [SparkplugReceiverPlan.Template: [Int]] = [:]
 
     init(gateway: String, stream: String) {
         self.gateway = gateway
@@ -121,7 +123,11 @@ struct BirthWriter: Sendable {
         for alias in roster.metrics.indices where roster.states[alias].device < 0 && alias > own.gap {
             writeAlarm(roster, alias, at: now)
         }
-        for (template, members) in roster.templates { writeDefinition(roster, template, members, at: now) }
+        definitions = [:]
+        for (template, members) in roster.templates {
+            definitions[template] = members
+            writeDefinition(roster, template, members, at: now)
+        }
         end(seq)
     }
 
@@ -143,8 +149,7 @@ struct BirthWriter: Sendable {
                 }
             }
             let names = Set(device.tags.map { roster.metrics[$0].name })
-            let all = roster.templates.first { $0.template == template }?.members ?? []
-            for alias in all where !names.contains(roster.metrics[alias].name) {
+            for alias in definitions[template] ?? [] where !names.contains(roster.metrics[alias].name) {
                 instance.message(Field.Template.metrics) { Self.writeMember(roster, alias, &$0) }
             }
             write(roster.metrics[device.instance].name, device.instance, .template, at: now) { metric in

@@ -131,7 +131,7 @@ struct DataWriter: Sendable {
         guard case .readings(let head, _) = chunk.records[place.record].content else { return .flaw("no readings") }
         let first = chunk.records[place.record].number(ofReading: place.reading)
         var (count, expected, device) = (0, first, -1)
-        var isAllHistorical = false
+        var (isAllHistorical, isInstance) = (false, false)
         body.removeAll()
         offsets.removeAll(keepingCapacity: true)
         // The head of the payload, its tail, and the frame of a template's instance.
@@ -149,11 +149,13 @@ struct DataWriter: Sendable {
                     return addTags(chunk, reading.tag, &place, map, &roster)
                 }
                 let state = roster.states[alias]
-                if count == 0 { device = Int(state.device) }
                 let isHistorical = chunk.isHistorical || reading.timestamp.nanoseconds <= state.told
-                if roster.devices[device].template != nil {
+                if count == 0 {
+                    device = Int(state.device)
+                    (isInstance, isAllHistorical) = (roster.devices[device].template != nil, isHistorical)
+                } else if isInstance, isHistorical != isAllHistorical {
                     // An instance is present or history as a whole.
-                    if count == 0 { isAllHistorical = isHistorical } else if isHistorical != isAllHistorical { break fill }
+                    break fill
                 }
                 let before = body.count
                 encode(reading, of: batch, alias: alias, state, isHistorical: isHistorical)
@@ -179,8 +181,7 @@ struct DataWriter: Sendable {
         }
         // A batch without readings.
         guard count > 0 else { return .flaw("batch without readings") }
-        let template = roster.devices[device].template == nil ? nil : device
-        finish(roster, template: template, isHistorical: isAllHistorical, first: first, at: now, seq: seq)
+        finish(roster, template: isInstance ? device : nil, isHistorical: isAllHistorical, first: first, at: now, seq: seq)
         return .message(DataMessage(topic: roster.devices[device].dataTopic, device: device, readings: count))
     }
 
@@ -190,18 +191,21 @@ struct DataWriter: Sendable {
     ) -> DataOutcome {
         let table = chunk.dictionary.table
         var hasGrown = roster.add(table)
+        // Another table may have brought it meanwhile: then only the map is old.
+        var isKnown = false
         // One that its own table calls gone, or doesn't have at all.
         if table.tags.indices.contains(Int(tag.index)) {
             let known = table[tag]
             let path = table[known.device].path
-            if roster.alias(ofTag: known.name, kind: known.kind, of: path) == nil {
+            isKnown = roster.alias(ofTag: known.name, kind: known.kind, of: path) != nil
+            if !isKnown {
                 hasGrown =
                     roster.add(tag: known.name, kind: known.kind, of: path, source: .formerTag(unit: known.unit)) != nil
                     || hasGrown
             }
         }
         maps.remove(at: map)
-        if hasGrown { return .birthFirst }
+        if hasGrown || isKnown { return .birthFirst }
         place.reading += 1
         if case .readings(let batch, _) = chunk.records[place.record].content, place.reading >= batch.readings.count {
             place.nextRecord()

@@ -108,6 +108,8 @@ struct Fences: Equatable, Sendable {
         var id: Int32
         /// Everything before it is known to be there once the fence is answered.
         var end: Int64
+        /// Of the messages since the fence before.
+        var bytes: Int
     }
     /// Two at a time, so that one is on its way while the other is answered.
     static let most = 2
@@ -115,21 +117,28 @@ struct Fences: Equatable, Sendable {
     private var fences: [Fence] = []
     private var oldest: Int64 = 1
     private var next: Int64 = 1
+    private(set) var unfencedBytes = 0
 
     /// Messages that are not confirmed.
     var unconfirmed: Int { Int(next - oldest) }
     /// Messages behind the last fence.
     var unfenced: Int { Int(next - (fences.last?.end ?? oldest)) }
     var isFull: Bool { fences.count >= Self.most }
+    /// Of all that is not confirmed.
+    var bytes: Int { fences.reduce(unfencedBytes) { $0 + $1.bytes } }
 
-    /// The name of a message that is sent now. Never used again.
-    mutating func sent() -> Int64 {
+    /// The name of a message of so many bytes that is sent now. Never used again.
+    mutating func sent(_ bytes: Int = 0) -> Int64 {
         defer { next += 1 }
+        unfencedBytes += bytes
         return next
     }
 
     /// A fence behind all that was sent is on its way under this id.
-    mutating func raise(_ id: Int32) { fences.append(Fence(id: id, end: next)) }
+    mutating func raise(_ id: Int32) {
+        fences.append(Fence(id: id, end: next, bytes: unfencedBytes))
+        unfencedBytes = 0
+    }
 
     /// - Returns: the messages that are there now; nil when no fence has this id.
     mutating func answered(_ id: Int32) -> Range<Int64>? {
@@ -142,6 +151,6 @@ struct Fences: Equatable, Sendable {
 
     mutating func lost() {
         fences.removeAll(keepingCapacity: true)
-        oldest = next
+        (oldest, unfencedBytes) = (next, 0)
     }
 }

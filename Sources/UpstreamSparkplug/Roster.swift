@@ -129,7 +129,7 @@ struct Roster: Sendable {
         guard metrics.count < Self.most else { return nil }
         let device = add(device: path)
         // A tag that changed its kind has two metrics, and hosts know metrics by their names only.
-        let isTaken = devices[device].tags.contains { metrics[$0].name == name }
+        let isTaken = ValueKind.allCases.contains { aliases[Key(device: path, name: name, kind: $0)] != nil }
         let metric = Metric(name: isTaken ? "\(name) (\(kind))" : name, path: "\(path)/\(name)", source: source)
         let alias = append(metric, kind: kind, device: Int32(device))
         if case .formerTag = source { states[alias].told = .max }

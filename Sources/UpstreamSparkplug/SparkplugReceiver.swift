@@ -32,9 +32,13 @@ package struct SparkplugReceiver: Receiver, ~Copyable {
     private var silenced: [Int] = []
     /// Messages of QoS 1: our own death.
     private var farewell: Int32?
+    /// The broker has our death, and the primary host is away: the connection ends.
+    private var isGoing = false
     /// The table of the last chunk, so that a new one is noticed by its identity.
     private var generation: UInt64?
 
+    /// Bytes that may wait in libmosquitto for a broker that reads slowly: it has no bound of its own for QoS 0.
+    private static let mostBytes = 4 << 20
     /// How long a broker may take to have our NDEATH before the connection ends without it.
     private static let farewellLimit = Duration.seconds(1)
 
@@ -69,7 +73,9 @@ package struct SparkplugReceiver: Receiver, ~Copyable {
         leaveWill()
     }
 
-    package var canSend: Bool { link.isConnected && session.canSend && fences.unconfirmed < plan.window }
+    package var canSend: Bool {
+        link.isConnected && session.canSend && fences.unconfirmed < plan.window && fences.bytes < Self.mostBytes
+    }
 
     package mutating func turn(bell: WakeUp, timeout: Duration) -> Bool {
         raiseFence(atLeast: 1)
@@ -77,7 +83,8 @@ package struct SparkplugReceiver: Receiver, ~Copyable {
         let pause = birthIfDue()
         let isRung = link.turn(bell: bell, timeout: min(timeout, pause))
         takeLinkEvents()
-        if case .leaving(let until) = session.phase, context.clock.monotonic() >= until { dropForHost() }
+        if case .leaving(let until) = session.phase, context.clock.monotonic() >= until { isGoing = true }
+        dropIfGoing()
         _ = birthIfDue()
         return isRung
     }
@@ -105,7 +112,7 @@ package struct SparkplugReceiver: Receiver, ~Copyable {
             }
             switch link.publish(topic: message.topic, payload: data.payload, qos: 0) {
             case .sent:
-                let id = fences.sent()
+                let id = fences.sent(data.payload.count)
                 raiseFence(atLeast: max(1, plan.window / 2))
                 return .sent(id, readings: message.readings, bytes: data.payload.count)
             case .poison(let reason):
@@ -209,7 +216,8 @@ package struct SparkplugReceiver: Receiver, ~Copyable {
 
     /// A reload has made a new table: devices that are gone die, and everything is born anew.
     private mutating func adopt(_ chunk: OutboundChunk) {
-        guard chunk.dictionary.generation != generation else { return }
+        // A backlog beside current data has old tables; they change nothing.
+        guard !chunk.isHistorical, chunk.dictionary.generation != generation else { return }
         generation = chunk.dictionary.generation
         let table = surroundings.tags()
         guard table != roster.table else { return }
@@ -253,8 +261,10 @@ package struct SparkplugReceiver: Receiver, ~Copyable {
         if case .sent(let id) = link.publish(topic: topics.death, payload: births.payload, qos: 1) { farewell = id }
     }
 
-    private mutating func dropForHost() {
-        farewell = nil
+    /// Not while events are taken: their bytes must stay.
+    private mutating func dropIfGoing() {
+        guard isGoing else { return }
+        isGoing = false
         link.drop("the primary host '\(plan.primaryHost ?? "")' is offline")
         takeLinkEvents()
     }
@@ -262,7 +272,9 @@ package struct SparkplugReceiver: Receiver, ~Copyable {
     // MARK: - The link
 
     private mutating func raiseFence(atLeast count: Int) {
-        guard link.isConnected, !fences.isFull, fences.unfenced >= count else { return }
+        guard link.isConnected, !fences.isFull,
+            fences.unfenced >= count || fences.unfencedBytes >= Self.mostBytes / 2
+        else { return }
         if let id = link.subscribe(topic: topics.commands, qos: 1) { fences.raise(id) }
     }
 
@@ -283,7 +295,7 @@ package struct SparkplugReceiver: Receiver, ~Copyable {
         case .disconnected(let failure):
             session.lost()
             fences.lost()
-            farewell = nil
+            (farewell, isGoing) = (nil, false)
             leaveWill()
             events.append(.lost(failure.description))
         case .subscribed(let id, let isGranted):
@@ -297,7 +309,7 @@ package struct SparkplugReceiver: Receiver, ~Copyable {
         case .acknowledged(let id):
             guard id == farewell else { return }
             farewell = nil
-            if case .leaving = session.phase, plan.primaryHost != nil, !session.host.isOnline { dropForHost() }
+            if case .leaving = session.phase, plan.primaryHost != nil, !session.host.isOnline { isGoing = true }
         case .refused: break
         case .message(let message): take(message)
         case .tooLarge: commands.refuse("longer than \(Limits.incomingPayloadBytes) bytes", at: context.clock.monotonic())

@@ -134,6 +134,8 @@ struct DataTests {
         #expect(metrics.map(\.quality.rawValue) == [0, 192, 192, 500, 192, 0, 0, 0])
         #expect(metrics.map { $0.properties["Quality"] != nil } == [true, true, false, true, true, true, true, true])
         #expect(metrics.map(\.isNull) == [true, false, false, false, false, true, true, true])
+        let wire = try Lineside_Sparkplug_Payload(serializedBytes: made[0].bytes).metrics[0].properties
+        #expect(wire.keys == ["Quality", "Status"] && wire.values.map(\.type) == [3, 12])
         #expect(metrics.map(\.content)[0] == .none && metrics[3].content == .double(3))
     }
 

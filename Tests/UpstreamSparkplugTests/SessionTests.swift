@@ -156,6 +156,21 @@ struct FenceTests {
         #expect(found13 == nil && !fences.isFull)
     }
 
+    @Test("count the bytes that wait")
+    func bytes() {
+        var fences = Fences()
+        _ = fences.sent(100)
+        _ = fences.sent(50)
+        #expect(fences.bytes == 150 && fences.unfencedBytes == 150)
+        fences.raise(1)
+        _ = fences.sent(7)
+        #expect(fences.bytes == 157 && fences.unfencedBytes == 7)
+        _ = fences.answered(1)
+        #expect(fences.bytes == 7)
+        fences.lost()
+        #expect(fences.bytes == 0)
+    }
+
     @Test("of a lost connection confirm nothing, and names are not given twice")
     func lost() {
         var fences = Fences()
