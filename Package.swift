@@ -49,6 +49,8 @@ let package = Package(
         // How readings are packed, in the log and in RAM.
         ours("Series", ["GatewayModel"]),
         .target(name: "CPlatform"),
+        .target(
+            name: "CBrokerTLS", linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
         ours("GatewayPlatform", ["GatewayModel", "CPlatform"]),
         .systemLibrary(name: "CModbus", pkgConfig: "libmodbus", providers: [.apt(["libmodbus-dev"])]),
         .systemLibrary(name: "CMosquitto", pkgConfig: "libmosquitto", providers: [.apt(["libmosquitto-dev"])]),
@@ -56,7 +58,7 @@ let package = Package(
         // Field: registers and topics become readings.
         ours("Acquisition", ["GatewayModel"]),
         ours("ModbusDriver", ["GatewayModel", "GatewayPlatform", "Acquisition", "CModbus", logging]),
-        ours("MQTTLink", ["GatewayModel", "GatewayPlatform", "CMosquitto", logging]),
+        ours("MQTTLink", ["GatewayModel", "GatewayPlatform", "CMosquitto", "CBrokerTLS", logging]),
         ours("MQTTDriver", ["GatewayModel", "GatewayPlatform", "Acquisition", "MQTTLink", logging]),
 
         // And back: values for machines, guarded and on record.

@@ -46,7 +46,7 @@ package enum ReceiverPlan: Equatable, Sendable {
     /// Where that is, for people: a URL without secrets.
     package var address: String {
         switch self {
-        case .mqtt(let plan): "mqtt://\(plan.broker.host):\(plan.broker.port)"
+        case .mqtt(let plan): plan.broker.address
         }
     }
 }
