@@ -11,6 +11,8 @@ final class CallbackInbox {
     /// What the broker allows since it has accepted us.
     private(set) var grant = SessionGrant()
     private let version: MQTTVersion
+    /// A CONNACK came, whatever it says.
+    private(set) var isAnswered = false
     /// A CONNACK that says that the broker doesn't know our version of MQTT.
     private(set) var isVersionRefused = false
     /// Why a broker of MQTT 5 ended the session, when it said so.
@@ -37,6 +39,7 @@ final class CallbackInbox {
 
     func connectionAnswered(_ code: Int32, grant: SessionGrant = SessionGrant()) {
         guard !isClosed else { return }
+        isAnswered = true
         switch code {
         case 0:
             self.grant = grant

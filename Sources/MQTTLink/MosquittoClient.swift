@@ -92,7 +92,13 @@ struct MosquittoClient: ~Copyable {
         if inbox.isVersionRefused { throw .versionRefused }
         if let rejection = inbox.rejection { throw .rejected(rejection) }
         if let farewell = inbox.farewell { throw .closed(farewell) }
-        if status != MOSQ_ERR_SUCCESS.rawValue, let failure = tls?.failure { throw .tls(failure) }
+        if status != MOSQ_ERR_SUCCESS.rawValue, let tls {
+            if let failure = tls.failure { throw .tls(failure) }
+            // TLS 1.3 judges our certificate after its handshake, and the reset that follows may overtake the alert.
+            if !inbox.isAnswered {
+                throw .closed("\(Self.failure(mosq_err_t(status))); the broker may want another certificate of ours")
+            }
+        }
         try Self.check(status)
         if inbox.isFlooded { throw .flooded }
         if inbox.isDisconnected || socket < 0 { throw .closed("the broker closed the connection") }
@@ -108,7 +114,14 @@ struct MosquittoClient: ~Copyable {
         }
         var byte: UInt8 = 0
         let peeked = unsafe recv(socket, &byte, 1, Int32(MSG_PEEK | MSG_DONTWAIT))
-        if peeked == 0 { throw .tls(tls?.failure ?? "the broker closed the connection in the middle of the handshake") }
+        guard peeked == 0 else { return }
+        // libmosquitto may have taken the socket's error; without a peer there never was a connection.
+        var (peer, room) = (sockaddr_storage(), socklen_t(MemoryLayout<sockaddr_storage>.size))
+        let isReached = unsafe withUnsafeMutableBytes(of: &peer) { raw in
+            unsafe getpeername(socket, raw.baseAddress!.assumingMemoryBound(to: sockaddr.self), &room) == 0
+        }
+        guard isReached else { throw .connection("connection refused, or reset at once") }
+        throw .tls(tls?.failure ?? "the broker closed the connection in the middle of the handshake")
     }
 
     var socket: Int32 { unsafe mosquitto_socket(client) }

@@ -191,7 +191,7 @@ struct SiteProblemTests {
             Row(
                 "an authority that is none",
                 Sample.source("mqtt://127.0.0.1", "mqtts://broker\n    tls: { ca: /etc/passwd }"),
-                "site.yaml:6:5: error: /etc/passwd holds no certificates: no PEM, or it can't be read"),
+                "site.yaml:6:5: error: /etc/passwd holds no certificates: no certificate or crl found"),
             Row(
                 "a key that others can read",
                 Sample.source(
