@@ -61,6 +61,8 @@ let package = Package(
         ours("GatewayPlatform", ["GatewayModel", "CPlatform", "CZlib"]),
         // Numbers and line protocol as bytes, for sinks and exports.
         ours("TextFormats", ["GatewayModel"]),
+        .target(
+            name: "CBrokerTLS", linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
         .systemLibrary(name: "CModbus", pkgConfig: "libmodbus", providers: [.apt(["libmodbus-dev"])]),
         .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(name: "CKafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
@@ -69,7 +71,7 @@ let package = Package(
         // Field: registers and topics become readings.
         ours("Acquisition", ["GatewayModel"]),
         ours("ModbusDriver", ["GatewayModel", "GatewayPlatform", "Acquisition", "CModbus", logging]),
-        ours("MQTTLink", ["GatewayModel", "GatewayPlatform", "CMosquitto", logging]),
+        ours("MQTTLink", ["GatewayModel", "GatewayPlatform", "CMosquitto", "CBrokerTLS", logging]),
         ours("MQTTDriver", ["GatewayModel", "GatewayPlatform", "Acquisition", "MQTTLink", logging]),
 
         // And back: values for machines, guarded and on record.

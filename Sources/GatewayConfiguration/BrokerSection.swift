@@ -8,13 +8,10 @@ struct BrokerSection {
     let environment: [String: String]
     let problems: Problems
 
-    /// - Parameter address: the key that holds the URL: `broker` or `url`.
+    /// - Parameter address: the key that holds one URL or a list of them: `broker` or `url`.
     /// - Parameter clientID: the default.
     func read(_ reader: MappingReader, address: String, clientID: String) -> BrokerPlan? {
-        let end = reader.node(address).flatMap { endpoint($0) }
-        if reader.node(address) == nil {
-            problems.error(reader.place, "\(reader.what) needs '\(address)': a broker such as mqtt://127.0.0.1:1883")
-        }
+        let servers = servers(reader, address)
         let client = reader.value(
             "client_id",
             .matching("a client id of at most 128 letters without blanks") { text in
@@ -27,15 +24,35 @@ struct BrokerSection {
         }
         let keepAlive = reader.value(
             "keep_alive", .duration(from: .seconds(5), to: .seconds(3600)), default: .seconds(30))
-        reader.refuseLater("tls", "ca", "certificate", "key", "protocol")
-        guard let end else { return nil }
+        let version = reader.value("protocol", Notation<MQTTVersion>.word, default: .v311)
+        let isEncrypted = servers.first?.isEncrypted
+        let tls = tls(reader, isEncrypted: isEncrypted, host: servers.first?.server.host ?? "localhost")
+        guard let isEncrypted else { return nil }
         return BrokerPlan(
-            host: end.host, port: end.port, clientID: client, username: username, password: password,
-            keepAlive: keepAlive)
+            servers: servers.map(\.server), clientID: client, username: username, password: password,
+            keepAlive: keepAlive, tls: isEncrypted ? tls ?? TLSPlan() : nil, version: version)
     }
 
-    private func endpoint(_ node: YAMLNode) -> (host: String, port: UInt16)? {
-        let expected = "expected a broker such as mqtt://127.0.0.1:1883, found \(node.found)"
+    private typealias End = (server: BrokerPlan.Server, isEncrypted: Bool)
+
+    private func servers(_ reader: MappingReader, _ key: String) -> [End] {
+        guard let node = reader.node(key) else {
+            problems.error(reader.place, "\(reader.what) needs '\(key)': a broker such as mqtt://127.0.0.1:1883")
+            return []
+        }
+        guard case .list(let nodes) = node.content else { return endpoint(node).map { [$0] } ?? [] }
+        if nodes.isEmpty { problems.error(node.place, "expected at least one broker, found an empty list") }
+        let ends = nodes.compactMap(endpoint)
+        for (node, end) in zip(nodes, ends) where ends.count == nodes.count {
+            if end.isEncrypted != ends[0].isEncrypted {
+                problems.error(node.place, "some brokers with TLS (mqtts://) and some without: give all of them one way")
+            }
+        }
+        return ends.count == nodes.count ? ends : []
+    }
+
+    private func endpoint(_ node: YAMLNode) -> End? {
+        let expected = "expected a broker such as mqtt://127.0.0.1:1883 or mqtts://broker:8883, found \(node.found)"
         guard let text = node.text else {
             problems.error(node.place, expected)
             return nil
@@ -45,19 +62,19 @@ struct BrokerSection {
             problems.error(node.place, "a login in the address: give 'username' and 'password' as keys")
             return nil
         }
-        if text.hasPrefix("mqtts://") || text.hasPrefix("wss://") {
-            problems.error(node.place, "TLS (\(text.prefix { $0 != ":" })://) comes with a later version")
+        if text.hasPrefix("ws://") || text.hasPrefix("wss://") {
+            problems.error(node.place, "MQTT over WebSockets (\(text.prefix { $0 != ":" })://) is not supported")
             return nil
         }
-        guard text.hasPrefix("mqtt://") else {
+        let isEncrypted = text.hasPrefix("mqtts://")
+        let prefix = isEncrypted ? "mqtts://" : "mqtt://"
+        guard text.hasPrefix(prefix),
+            let end = HostAndPort(text.dropFirst(prefix.count), defaultPort: isEncrypted ? 8883 : 1883), end.port != 0
+        else {
             problems.error(node.place, expected)
             return nil
         }
-        guard let end = HostAndPort(text.dropFirst("mqtt://".count), defaultPort: 1883), end.port != 0 else {
-            problems.error(node.place, expected)
-            return nil
-        }
-        return (end.host, end.port)
+        return (BrokerPlan.Server(host: end.host, port: end.port), isEncrypted)
     }
 
     /// `{credential: name}`, `{file: path}` or `{env: NAME}`. Never a plain text: the file may be read by others.
@@ -82,7 +99,7 @@ struct BrokerSection {
             problems.error(secret.place, "expected one of {credential: name}, {file: path} and {env: NAME}")
             return nil
         }
-        if let credential { return self.credential(credential, at: place) }
+        if let credential { return credentialPath(credential, at: place).flatMap { read($0, at: place) } }
         if let file {
             if ConfigurationFiles.isOpenToOthers(file) {
                 problems.error(place, "\(file) can be read or written by others; chmod 600 \(file)")
@@ -97,8 +114,67 @@ struct BrokerSection {
         return Secret(value)
     }
 
+    /// - Parameter isEncrypted: nil when the address was wrong, and was reported.
+    private func tls(_ reader: MappingReader, isEncrypted: Bool?, host: String) -> TLSPlan? {
+        for key in ["ca", "certificate", "key"] where reader.has(key) {
+            _ = reader.node(key)
+            problems.error(reader.place(of: key), "'\(key)' stands under 'tls': tls: { \(key): … }")
+        }
+        guard let section = reader.mapping("tls", "the TLS of a broker") else { return nil }
+        if isEncrypted == false {
+            problems.error(reader.place(of: "tls"), "'tls' without TLS: the address begins with mqtt://, not mqtts://")
+        }
+        let errors = problems.errorCount
+        if section.has("insecure") {
+            _ = section.node("insecure")
+            problems.error(
+                section.place(of: "insecure"),
+                "a broker whose certificate isn't checked can be anybody; give its authority as 'ca', and the name in "
+                    + "its certificate as 'server_name'")
+        }
+        let certificate = section.node("certificate").flatMap { file($0, isSecret: false) }
+        let plan = TLSPlan(
+            authorities: section.node("ca").flatMap { file($0, isSecret: false) }, certificate: certificate,
+            key: section.node("key").flatMap { file($0, isSecret: true) },
+            serverName: section.value("server_name", .host))
+        if section.has("certificate") != section.has("key") {
+            problems.error(section.place, "'certificate' and 'key' go together: our certificate, and the key of it")
+        }
+        section.finish()
+        guard problems.errorCount == errors else { return nil }
+        if let problem = plan.problem(host: host) { problems.error(section.place, problem) }
+        return plan
+    }
+
+    /// An absolute path, or `{credential: name}`. A key must be for us alone.
+    private func file(_ node: YAMLNode, isSecret: Bool) -> String? {
+        let path: String
+        if case .mapping = node.content {
+            guard let section = MappingReader(node, "a reference to a file", problems: problems) else { return nil }
+            let name = section.required(
+                "credential", .matching("the name of a credential") { PathLevel.isValid($0[...]) })
+            section.finish()
+            guard let name, let found = credentialPath(name, at: node.place) else { return nil }
+            path = found
+        } else if let text = node.text, text.hasPrefix("/") {
+            path = text
+        } else {
+            problems.error(node.place, "expected an absolute path or {credential: name}, found \(node.found)")
+            return nil
+        }
+        guard ConfigurationFiles.exists(path) else {
+            problems.error(node.place, "there is no file \(path)")
+            return nil
+        }
+        if isSecret && ConfigurationFiles.isOpenToOthers(path) {
+            problems.error(node.place, "\(path) can be read or written by others; chmod 600 \(path)")
+            return nil
+        }
+        return path
+    }
+
     /// systemd.exec(5): `LoadCredential=secret:/folder` names each file of the folder `secret_<file>`.
-    private func credential(_ name: String, at place: Place) -> Secret? {
+    private func credentialPath(_ name: String, at place: Place) -> String? {
         guard let folder = environment["CREDENTIALS_DIRECTORY"] else {
             problems.error(
                 place, "the credential '\(name)' needs $CREDENTIALS_DIRECTORY, which systemd sets for a service")
@@ -109,7 +185,7 @@ struct BrokerSection {
             problems.error(place, "there is no credential '\(name)' in \(folder)")
             return nil
         }
-        return read(path, at: place)
+        return path
     }
 
     private func read(_ path: String, at place: Place) -> Secret? {

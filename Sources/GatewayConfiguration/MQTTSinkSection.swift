@@ -31,13 +31,23 @@ struct MQTTSinkSection {
         let window = reader.value("window", .integer(1...1000), default: 20)
         let most = Int64(Limits.outgoingPayloadBytes)
         let payload = reader.value("payload", .size(from: 4 << 10, to: most), default: most)
-        reader.refuseLater("qos")
+        let expiry = reader.value("expiry", .duration(from: .seconds(1), to: .seconds(365 * 86400)))
+        if expiry != nil && broker?.version == .v311 {
+            problems.error(reader.place(of: "expiry"), "'expiry' is new with MQTT 5: it needs 'protocol: 5'")
+        }
+        let health = reader.value("health", .duration(from: .seconds(1), to: .seconds(3600)))
+        if health != nil && shape == .thingsboard {
+            problems.error(reader.place(of: "health"), "a ThingsBoard has no topic for 'health'")
+        }
+        reader.refuseLater("qos", "last_values")
         reader.finish()
         guard let broker else { return nil }
         var plan = MQTTReceiverPlan(
             broker: broker, shape: shape, topic: topic, alarmTopic: alarms, isRetained: isRetained, window: window,
             payloadBytes: Int(payload))
         plan.discoveryPrefix = discovery
+        plan.expiry = expiry
+        plan.health = health
         return plan
     }
 

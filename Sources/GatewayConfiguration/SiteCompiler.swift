@@ -87,9 +87,9 @@ struct SiteCompiler {
             sources.map { ("mqtt", $0.name, $0.broker) } + sinks.compactMap { sink in sink.receiver.broker.map { ("sinks", sink.name, $0) } }
             + (commands.map { [("writes", "mqtt", $0)] } ?? [])
         for (section, name, broker) in clients {
-            let key = "\(broker.host):\(broker.port) \(broker.clientID)"
-            guard let first = seen[key] else {
-                seen[key] = "\(section).\(name)"
+            let keys = broker.servers.map { "\($0.host):\($0.port) \(broker.clientID)" }
+            guard let first = keys.lazy.compactMap({ seen[$0] }).first else {
+                for key in keys { seen[key] = "\(section).\(name)" }
                 continue
             }
             let entry = reader.node(section)?.entries?.first { $0.key == name }

@@ -17,8 +17,10 @@ package struct BrokerLink: ~Copyable {
     private var machine: LinkStateMachine
     private var client: MosquittoClient?
     private var lookup: HostLookup?
-    /// The addresses of the broker's name, taken in turn at each attempt: the first may be of a network that is away.
-    private var attempts = 0
+    /// The brokers, and then the addresses of each one's name, are taken in turn at each attempt: the first may be of a
+    /// network that is away.
+    private var rotation: BrokerRotation
+    private var attempts: [Int]
     private var events = LinkEvents()
     /// Messages of QoS 0 that the library has not written yet: what it says of them is no answer of the broker.
     private var unanswerable: Set<Int32> = []
@@ -35,10 +37,15 @@ package struct BrokerLink: ~Copyable {
         self.will = will
         self.window = window
         self.clock = clock
+        rotation = BrokerRotation(servers: plan.servers.count, version: plan.version)
+        attempts = Array(repeating: 0, count: plan.servers.count)
         machine = LinkStateMachine(stallLimit: stallLimit, now: clock.monotonic())
     }
 
     package var isConnected: Bool { machine.isConnected }
+
+    /// What the broker allows, as long as it is connected.
+    package private(set) var grant = SessionGrant()
 
     /// Waits at most `timeout` (and never more than a second, for the keep-alive) for the socket or the bell, then
     /// reads, writes, connects or gives up, whichever is due.
@@ -60,9 +67,11 @@ package struct BrokerLink: ~Copyable {
 
     /// Publishes when connected, with QoS 1 or with 0: `.acknowledged` then says only that it was written.
     package mutating func publish(
-        topic: String, payload: [UInt8], isRetained: Bool = false, qos: Int32 = 1
+        topic: String, payload: [UInt8], isRetained: Bool = false, qos: Int32 = 1, properties: MessageProperties? = nil
     ) -> PublishOutcome {
-        guard isConnected, let outcome = client?.publish(topic: topic, payload: payload, qos: qos, isRetained: isRetained)
+        guard isConnected,
+            let outcome = client?.publish(
+                topic: topic, payload: payload, qos: qos, isRetained: isRetained, properties: properties)
         else { return .linkLost }
         switch outcome {
         case .sent(let messageID):
@@ -116,22 +125,25 @@ package struct BrokerLink: ~Copyable {
 
     /// Connects as soon as the broker's name has become an address.
     private mutating func open(bell: WakeUp) {
-        guard !HostLookup.isAddress(plan.host) else { return connect(to: plan.host) }
+        let host = plan.servers[rotation.server].host
+        guard !HostLookup.isAddress(host) else { return connect(to: host) }
         guard let running = lookup else {
-            lookup = HostLookup.start(host: plan.host, bell: bell)
+            lookup = HostLookup.start(host: host, bell: bell)
             return
         }
         guard let addresses = running.addresses else { return }
         lookup = nil
-        guard !addresses.isEmpty else { return giveUp(.unknownHost(plan.host)) }
-        connect(to: addresses[attempts % addresses.count])
+        guard !addresses.isEmpty else { return giveUp(.unknownHost(host)) }
+        connect(to: addresses[attempts[rotation.server] % addresses.count])
     }
 
     private mutating func connect(to address: String) {
-        attempts += 1
+        attempts[rotation.server] += 1
+        let server = plan.servers[rotation.server]
         do {
-            let client = try MosquittoClient.make(plan: plan, will: will, window: window)
-            try client.connect(address: address, port: plan.port, keepAlive: plan.keepAlive)
+            let client = try MosquittoClient.make(
+                plan: plan, server: server, version: rotation.version, will: will, window: window)
+            try client.connect(address: address, port: server.port, keepAlive: plan.keepAlive)
             self.client = consume client
         } catch {
             giveUp(error)
@@ -143,6 +155,7 @@ package struct BrokerLink: ~Copyable {
         guard client != nil else { return }
         var failure: LinkFailure?
         do {
+            if case .opening = machine.phase { try client?.checkOpening() }
             try client?.loop()
         } catch {
             failure = error
@@ -156,6 +169,7 @@ package struct BrokerLink: ~Copyable {
         for event in inbox.events.list {
             switch event {
             case .connected:
+                grant = inbox.grant
                 if !machine.accepted(at: now) { failure = .connection("the broker accepted us twice") }
             case .acknowledged(let id) where unanswerable.remove(id) != nil: break
             case .acknowledged, .refused, .subscribed: machine.answered(at: now)
@@ -174,7 +188,19 @@ package struct BrokerLink: ~Copyable {
     private mutating func giveUp(_ failure: LinkFailure) {
         client = nil
         unanswerable.removeAll(keepingCapacity: true)
+        // A look-up that is still running is of the broker whose turn is over; a single one goes on with it.
+        if plan.servers.count > 1 { lookup = nil }
+        rotation.ended(end(failure))
         machine.failed(at: clock.monotonic(), jitter: .random(in: 0...1))
         events.list.append(.disconnected(failure))
+    }
+
+    private func end(_ failure: LinkFailure) -> BrokerRotation.End {
+        if machine.isConnected { return .broken }
+        return switch failure {
+        case .versionRefused: .versionRefused
+        case .closed: .closedUnanswered
+        default: .unreached
+        }
     }
 }

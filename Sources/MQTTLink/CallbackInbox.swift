@@ -8,6 +8,15 @@ internal import GatewayModel
 /// Owned by the link, used on its thread only: callbacks run inside `mosquitto_loop`, which the same thread calls.
 final class CallbackInbox {
     var events = LinkEvents()
+    /// What the broker allows since it has accepted us.
+    private(set) var grant = SessionGrant()
+    private let version: MQTTVersion
+    /// A CONNACK came, whatever it says.
+    private(set) var isAnswered = false
+    /// A CONNACK that says that the broker doesn't know our version of MQTT.
+    private(set) var isVersionRefused = false
+    /// Why a broker of MQTT 5 ended the session, when it said so.
+    private(set) var farewell: String?
     /// The text of a CONNACK that says no.
     private(set) var rejection: String?
     /// The broker ended the session while the loop said nothing.
@@ -26,16 +35,51 @@ final class CallbackInbox {
         unsafe Unmanaged<CallbackInbox>.fromOpaque(context!).takeUnretainedValue()
     }
 
-    func connectionAnswered(_ code: Int32) {
+    init(version: MQTTVersion = .v311) { self.version = version }
+
+    func connectionAnswered(_ code: Int32, grant: SessionGrant = SessionGrant()) {
         guard !isClosed else { return }
-        if code == 0 {
+        isAnswered = true
+        switch code {
+        case 0:
+            self.grant = grant
             events.list.append(.connected)
-        } else {
-            rejection = unsafe String(cString: mosquitto_connack_string(code))
+        // Version 5 says 0x84, 3.1.1 says 1 (MQTT 5.0, table 3-1; 3.1.1, table 3.1).
+        case 0x84: isVersionRefused = true
+        case 1 where version == .v5: isVersionRefused = true
+        default:
+            rejection =
+                unsafe version == .v5 && code >= 0x80
+                ? String(cString: mosquitto_reason_string(code)) : String(cString: mosquitto_connack_string(code))
         }
     }
 
-    func disconnected() { isDisconnected = true }
+    /// What is not said has the defaults of the standard.
+    func grant(_ properties: OpaquePointer?) -> SessionGrant {
+        var grant = SessionGrant()
+        grant.version = version
+        guard version == .v5 else { return grant }
+        var (most, bytes, keeps) = (UInt16(0), UInt32(0), UInt8(1))
+        let receiveMaximum = Int32(MQTT_PROP_RECEIVE_MAXIMUM.rawValue)
+        let packetSize = Int32(MQTT_PROP_MAXIMUM_PACKET_SIZE.rawValue)
+        let retain = Int32(MQTT_PROP_RETAIN_AVAILABLE.rawValue)
+        // A limit of 0 breaks the protocol, and would never send.
+        if unsafe mosquitto_property_read_int16(properties, receiveMaximum, &most, false) != nil, most > 0 {
+            grant.receiveMaximum = Int(most)
+        }
+        if unsafe mosquitto_property_read_int32(properties, packetSize, &bytes, false) != nil, bytes > 0 {
+            grant.packetBytes = Int(bytes)
+        }
+        if unsafe mosquitto_property_read_byte(properties, retain, &keeps, false) != nil { grant.keepsRetained = keeps != 0 }
+        return grant
+    }
+
+    func disconnected(_ code: Int32 = 0) {
+        isDisconnected = true
+        if version == .v5, code >= 0x80 {
+            farewell = unsafe "the broker ends the session: \(String(cString: mosquitto_reason_string(code)))"
+        }
+    }
 
     func published(_ messageID: Int32, reason: Int32) {
         // PUBACK with a reason of 0x80 or more is a refusal that looks like success to the older callback.

@@ -65,11 +65,17 @@ package enum LinkFailure: Error, Equatable, Sendable {
     case connectTimeout
     /// The broker answered CONNECT with a refusal.
     case rejected(String)
+    /// The broker doesn't know the version of MQTT that we spoke.
+    case versionRefused
+    /// Certificates: ours, the broker's, or what one side says of the other's.
+    case tls(String)
+    /// The broker closed the connection.
+    case closed(String)
     /// What was sent has not been answered for the stall limit.
     case stalled
     /// More events in one turn than a link holds.
     case flooded
-    /// The broker broke the protocol, closed the connection, or the system could not send or receive.
+    /// The broker broke the protocol, or the system could not send or receive.
     case connection(String)
     /// The owner gave the link up.
     case owner(String)
@@ -80,7 +86,8 @@ extension LinkFailure: CustomStringConvertible {
         switch self {
         case .unknownHost(let host): "the name '\(host)' has no address"
         case .connectTimeout: "no connection within \(LinkStateMachine.connectLimit.components.seconds) s"
-        case .rejected(let reason): reason
+        case .rejected(let reason), .tls(let reason), .closed(let reason): reason
+        case .versionRefused: "the broker doesn't know this version of MQTT"
         case .stalled: "the broker stopped answering"
         case .flooded: "the broker sent more than can be held"
         case .connection(let reason), .owner(let reason): reason

@@ -13,7 +13,10 @@ internal import Glibc
 @safe
 struct MosquittoClient: ~Copyable {
     private let client: OpaquePointer
-    let inbox = CallbackInbox()
+    /// Lives as long as the client: stored properties go after `deinit`.
+    private let tls: TLSContext?
+    private let version: MQTTVersion
+    let inbox: CallbackInbox
 
     /// `mosquitto_lib_init` once per process. libmosquitto writes with write(2), so a closed connection raises SIGPIPE.
     private static let library: Void = {
@@ -22,16 +25,22 @@ struct MosquittoClient: ~Copyable {
     }()
 
     /// - Parameter window: messages that may be on the wire without an acknowledgement.
-    static func make(plan: BrokerPlan, will: WillPlan?, window: Int) throws(LinkFailure) -> MosquittoClient {
+    static func make(
+        plan: BrokerPlan, server: BrokerPlan.Server, version: MQTTVersion, will: WillPlan?, window: Int
+    ) throws(LinkFailure) -> MosquittoClient {
         _ = library
+        var tls: TLSContext?
+        if let wanted = plan.tls { tls = try TLSContext(wanted, host: server.host) }
         guard let client = unsafe mosquitto_new(plan.clientID, true, nil) else {
             throw failure(errno == EINVAL ? MOSQ_ERR_INVAL : MOSQ_ERR_NOMEM)
         }
-        let made = unsafe MosquittoClient(client)
+        let made = unsafe MosquittoClient(client, tls: tls, version: version)
         unsafe setCallbacks(client)
-        unsafe mosquitto_int_option(client, MOSQ_OPT_PROTOCOL_VERSION, Int32(MQTT_PROTOCOL_V311))
+        let number = version == .v5 ? MQTT_PROTOCOL_V5 : MQTT_PROTOCOL_V311
+        unsafe mosquitto_int_option(client, MOSQ_OPT_PROTOCOL_VERSION, Int32(number))
         unsafe mosquitto_int_option(client, MOSQ_OPT_TCP_NODELAY, 1)
         unsafe mosquitto_max_inflight_messages_set(client, UInt32(clamping: window))
+        try made.useTLS()
         if let username = plan.username {
             try check(unsafe mosquitto_username_pw_set(client, username, plan.password?.revealed))
         }
@@ -43,10 +52,24 @@ struct MosquittoClient: ~Copyable {
         return made
     }
 
-    private init(_ client: OpaquePointer) {
+    private init(_ client: OpaquePointer, tls: TLSContext?, version: MQTTVersion) {
         unsafe self.client = client
+        self.tls = tls
+        self.version = version
+        inbox = CallbackInbox(version: version)
         // Unretained: `deinit` destroys the client, and the inbox lives longer than that.
         unsafe mosquitto_user_data_set(client, Unmanaged.passUnretained(inbox).toOpaque())
+    }
+
+    /// All of TLS is in our context; libmosquitto adds nothing to it.
+    private func useTLS() throws(LinkFailure) {
+        guard let tls else { return }
+        let client = unsafe client
+        let status = unsafe tls.install { context in
+            unsafe mosquitto_int_option(client, MOSQ_OPT_SSL_CTX_WITH_DEFAULTS, 0)
+            return unsafe mosquitto_void_option(client, MOSQ_OPT_SSL_CTX, context)
+        }
+        try Self.check(status)
     }
 
     deinit {
@@ -66,26 +89,74 @@ struct MosquittoClient: ~Copyable {
     /// Reads and writes what is there without waiting, and keeps the connection alive.
     func loop() throws(LinkFailure) {
         let status = unsafe mosquitto_loop(client, 0, 1)
+        if inbox.isVersionRefused { throw .versionRefused }
         if let rejection = inbox.rejection { throw .rejected(rejection) }
+        if let farewell = inbox.farewell { throw .closed(farewell) }
+        if status != MOSQ_ERR_SUCCESS.rawValue, let tls {
+            if let failure = tls.failure { throw .tls(failure) }
+            // TLS 1.3 judges our certificate after its handshake, and the reset that follows may overtake the alert.
+            if !inbox.isAnswered {
+                throw .closed("\(Self.failure(mosq_err_t(status))); the broker may want another certificate of ours")
+            }
+        }
         try Self.check(status)
         if inbox.isFlooded { throw .flooded }
-        if inbox.isDisconnected || socket < 0 { throw .connection("the broker closed the connection") }
+        if inbox.isDisconnected || socket < 0 { throw .closed("the broker closed the connection") }
+    }
+
+    /// Looks at a connection that is being made. libmosquitto takes a refused one, or one that is closed in the middle of
+    /// the handshake, for one that takes its time (SSL_ERROR_SYSCALL in 2.0.11), and would spin until the limit.
+    func checkOpening() throws(LinkFailure) {
+        guard tls != nil else { return }
+        var (code, length) = (Int32(0), socklen_t(MemoryLayout<Int32>.size))
+        if unsafe getsockopt(socket, SOL_SOCKET, SO_ERROR, &code, &length) == 0, code != 0 {
+            throw .connection(unsafe String(cString: strerror(code)))
+        }
+        var byte: UInt8 = 0
+        let peeked = unsafe recv(socket, &byte, 1, Int32(MSG_PEEK | MSG_DONTWAIT))
+        guard peeked == 0 else { return }
+        // libmosquitto may have taken the socket's error; without a peer there never was a connection.
+        var (peer, room) = (sockaddr_storage(), socklen_t(MemoryLayout<sockaddr_storage>.size))
+        let isReached = unsafe withUnsafeMutableBytes(of: &peer) { raw in
+            unsafe getpeername(socket, raw.baseAddress!.assumingMemoryBound(to: sockaddr.self), &room) == 0
+        }
+        guard isReached else { throw .connection("connection refused, or reset at once") }
+        throw .tls(tls?.failure ?? "the broker closed the connection in the middle of the handshake")
     }
 
     var socket: Int32 { unsafe mosquitto_socket(client) }
     var wantsToWrite: Bool { unsafe mosquitto_want_write(client) }
 
-    func publish(topic: String, payload: [UInt8], qos: Int32, isRetained: Bool) -> Published {
+    func publish(
+        topic: String, payload: [UInt8], qos: Int32, isRetained: Bool, properties: MessageProperties?
+    ) -> Published {
         // A zero byte would cut the topic on its way into C, and the message would go elsewhere.
         guard !topic.utf8.contains(0) else { return .poison("the topic holds a zero byte") }
         var messageID: Int32 = 0
-        let status = unsafe mosquitto_publish(
-            client, &messageID, topic, Int32(clamping: payload.count), payload, qos, isRetained)
+        var list: OpaquePointer?
+        if version == .v5, let properties { unsafe Self.add(properties, to: &list) }
+        let status = unsafe mosquitto_publish_v5(
+            client, &messageID, topic, Int32(clamping: payload.count), payload, qos, isRetained, list)
+        if unsafe list != nil { unsafe mosquitto_property_free_all(&list) }
         switch mosq_err_t(status) {
         case MOSQ_ERR_SUCCESS: return .sent(messageID)
         case MOSQ_ERR_PAYLOAD_SIZE, MOSQ_ERR_INVAL, MOSQ_ERR_MALFORMED_UTF8, MOSQ_ERR_OVERSIZE_PACKET:
             return .poison(Self.text(status))
         default: return .failed(Self.failure(mosq_err_t(status)))
+        }
+    }
+
+    /// What can't be said (a text of more than 65,535 bytes) is left out: the payload says it too.
+    private static func add(_ properties: MessageProperties, to list: inout OpaquePointer?) {
+        if let expiry = properties.expirySeconds {
+            _ = unsafe mosquitto_property_add_int32(&list, Int32(MQTT_PROP_MESSAGE_EXPIRY_INTERVAL.rawValue), expiry)
+        }
+        if let type = properties.contentType {
+            _ = unsafe mosquitto_property_add_string(&list, Int32(MQTT_PROP_CONTENT_TYPE.rawValue), type)
+        }
+        for (name, value) in properties.user {
+            _ = unsafe mosquitto_property_add_string_pair(
+                &list, Int32(MQTT_PROP_USER_PROPERTY.rawValue), name, value)
         }
     }
 
@@ -102,11 +173,12 @@ struct MosquittoClient: ~Copyable {
     }
 
     private static func setCallbacks(_ client: OpaquePointer) {
-        unsafe mosquitto_connect_callback_set(client) { _, context, code in
-            unsafe CallbackInbox.of(context).connectionAnswered(code)
+        unsafe mosquitto_connect_v5_callback_set(client) { _, context, code, _, properties in
+            let inbox = unsafe CallbackInbox.of(context)
+            inbox.connectionAnswered(code, grant: unsafe inbox.grant(properties))
         }
-        unsafe mosquitto_disconnect_callback_set(client) { _, context, _ in
-            unsafe CallbackInbox.of(context).disconnected()
+        unsafe mosquitto_disconnect_v5_callback_set(client) { _, context, code, _ in
+            unsafe CallbackInbox.of(context).disconnected(code)
         }
         unsafe mosquitto_publish_v5_callback_set(client) { _, context, messageID, reason, _ in
             unsafe CallbackInbox.of(context).published(messageID, reason: reason)
@@ -129,6 +201,7 @@ struct MosquittoClient: ~Copyable {
     }
 
     private static func failure(_ status: mosq_err_t) -> LinkFailure {
+        if status == MOSQ_ERR_CONN_LOST { return .closed(text(Int32(status.rawValue))) }
         if status == MOSQ_ERR_ERRNO { return .connection(unsafe String(cString: strerror(errno))) }
         return .connection(text(Int32(status.rawValue)))
     }

@@ -2,6 +2,7 @@
 
 package import GatewayModel
 package import GatewayPlatform
+package import Journal
 package import Logging
 
 /// One connection to one receiver: a broker, a database, a file.
@@ -68,12 +69,18 @@ package struct ReceiverContext: Sendable {
     package var stream: String
     package var clock: any GatewayClock
     package var logger: Logger
+    /// What the sink has still to send.
+    package var backlog: @Sendable () -> JournalBacklog
 
-    package init(sink: String, gateway: String, stream: String, clock: any GatewayClock, logger: Logger) {
+    package init(
+        sink: String, gateway: String, stream: String, clock: any GatewayClock, logger: Logger,
+        backlog: @escaping @Sendable () -> JournalBacklog = { JournalBacklog(records: 0, oldest: nil, missed: 0) }
+    ) {
         self.sink = sink
         self.gateway = gateway
         self.stream = stream
         self.clock = clock
         self.logger = logger
+        self.backlog = backlog
     }
 }

@@ -64,7 +64,9 @@ package final class Sink: Sendable {
     }
 
     private var context: ReceiverContext {
-        ReceiverContext(sink: plan.name, gateway: plan.gateway, stream: journal.stream, clock: clock, logger: logger)
+        ReceiverContext(
+            sink: plan.name, gateway: plan.gateway, stream: journal.stream, clock: clock, logger: logger,
+            backlog: { [journal, name = plan.name] in journal.backlog(of: name) })
     }
 
     private func run<Connection: Receiver & ~Copyable>(_ receiver: consuming Connection) {

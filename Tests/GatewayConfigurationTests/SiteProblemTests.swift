@@ -181,14 +181,43 @@ struct SiteProblemTests {
                     "      - { topic: t/0, device: a/s1, tags: { rms: { at: $.x, unit: m } } }\n      - topic"),
                 "site.yaml:11:11: error: a/s1 already has a tag 'rms'"),
             Row(
-                "TLS", Sample.source("mqtt://127.0.0.1", "mqtts://broker"),
-                "site.yaml:5:13: error: TLS (mqtts://) comes with a later version"),
+                "TLS of a broker without it", Sample.source("mqtt://127.0.0.1", "mqtt://broker\n    tls: { ca: /x }"),
+                "site.yaml:6:10: error: 'tls' without TLS: the address begins with mqtt://, not mqtts://",
+                "site.yaml:6:16: error: there is no file /x"),
+            Row(
+                "a certificate without its key",
+                Sample.source("mqtt://127.0.0.1", "mqtts://broker\n    tls: { certificate: /etc/passwd }"),
+                "site.yaml:6:5: error: 'certificate' and 'key' go together: our certificate, and the key of it"),
+            Row(
+                "an authority that is none",
+                Sample.source("mqtt://127.0.0.1", "mqtts://broker\n    tls: { ca: /etc/passwd }"),
+                "site.yaml:6:5: error: /etc/passwd holds no certificates: no certificate or crl found"),
+            Row(
+                "a key that others can read",
+                Sample.source(
+                    "mqtt://127.0.0.1", "mqtts://broker\n    tls: { certificate: /etc/passwd, key: /etc/passwd }"),
+                "site.yaml:6:43: error: /etc/passwd can be read or written by others; chmod 600 /etc/passwd"),
+            Row(
+                "a broker that can be anybody",
+                Sample.source("mqtt://127.0.0.1", "mqtts://broker\n    tls: { insecure: true }"),
+                "site.yaml:6:22: error: a broker whose certificate isn't checked can be anybody; give its authority as "
+                    + "'ca', and the name in its certificate as 'server_name'"),
+            Row(
+                "brokers of two ways", Sample.source("mqtt://127.0.0.1", "[mqtts://a, mqtt://b]"),
+                "site.yaml:5:25: error: some brokers with TLS (mqtts://) and some without: give all of them one way"),
+            Row(
+                "version of MQTT", Sample.source("mqtt://127.0.0.1", "mqtt://b\n    protocol: 4"),
+                "site.yaml:6:15: error: expected 3.1.1 or 5, found '4'"),
+            Row(
+                "expiry of an old version", Self.sink("expiry: 1h"),
+                "site.yaml:3:46: error: 'expiry' is new with MQTT 5: it needs 'protocol: 5'"),
             Row(
                 "login in the address", Sample.source("mqtt://127.0.0.1", "mqtt://me:pw@broker"),
                 "site.yaml:5:13: error: a login in the address: give 'username' and 'password' as keys"),
             Row(
                 "port", Sample.source("mqtt://127.0.0.1", "mqtt://broker:70000"),
-                "site.yaml:5:13: error: expected a broker such as mqtt://127.0.0.1:1883, found 'mqtt://broker:70000'"),
+                "site.yaml:5:13: error: expected a broker such as mqtt://127.0.0.1:1883 or mqtts://broker:8883, "
+                    + "found 'mqtt://broker:70000'"),
             Row(
                 "sparkplug", Sample.source("mqtt:\n", "sinks: { h: { sparkplug: { url: x } } }\nmqtt:\n"),
                 "site.yaml:3:15: error: 'sparkplug' is not supported by this version"),

@@ -9,9 +9,12 @@ package final class TestBroker: Sendable {
     package let port: UInt16
     private let folder: URL
     private let process = Mutex<ChildProcess?>(nil)
+    private let more: String
 
-    package init(port: UInt16 = TestPort.free()) throws {
+    /// - Parameter more: lines of its configuration: limits, or another listener.
+    package init(port: UInt16 = TestPort.free(), more: String = "") throws {
         self.port = port
+        self.more = more
         folder = TestBroker.buildFolder.appending(path: "test-brokers/\(port)-\(UInt32.random(in: 0...UInt32.max))")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         try start()
@@ -34,6 +37,7 @@ package final class TestBroker: Sendable {
             persistence_location \(folder.path())/
             autosave_on_changes true
             autosave_interval 1
+            \(more)
             """
         let file = folder.appending(path: "mosquitto.conf")
         try configuration.write(to: file, atomically: true, encoding: .utf8)

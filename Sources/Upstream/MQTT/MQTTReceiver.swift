@@ -2,6 +2,7 @@
 
 internal import GatewayModel
 package import GatewayPlatform
+internal import Journal
 internal import MQTTLink
 
 /// The link, the window and the builder of one MQTT sink.
@@ -15,10 +16,22 @@ package struct MQTTReceiver: Receiver, ~Copyable {
     private var events: [ReceiverEvent] = []
     /// Messages on their way, the gateway's own status included.
     private var inFlight = 0
+    /// What stands beside the payload in MQTT 5: gateway and stream, which don't change, and then what does.
+    private var properties: MessageProperties
+    private let identity: [(name: String, value: String)]
+    private var health: SinkHealth
+    private let backlog: @Sendable () -> JournalBacklog
 
     package init(plan: MQTTReceiverPlan, context: ReceiverContext) {
         self.plan = plan
         clock = context.clock
+        backlog = context.backlog
+        identity = [("gateway", context.gateway), ("stream", context.stream)]
+        properties = MessageProperties(
+            expirySeconds: plan.expiry.map { UInt32(clamping: $0.components.seconds) },
+            contentType: "application/json")
+        health = SinkHealth(
+            gateway: context.gateway, stream: context.stream, period: plan.health, now: context.clock.monotonic())
         topics = SinkTopics(plan: plan, gateway: context.gateway)
         composer = MessageComposer(plan: plan, gateway: context.gateway, stream: context.stream, topics: topics)
         composer.encodeStatus(isOnline: false, at: nil)
@@ -28,11 +41,12 @@ package struct MQTTReceiver: Receiver, ~Copyable {
             clock: context.clock)
     }
 
-    package var canSend: Bool { link.isConnected && inFlight < plan.window }
+    package var canSend: Bool { link.isConnected && inFlight < min(plan.window, link.grant.receiveMaximum) }
 
     package mutating func turn(bell: WakeUp, timeout: Duration) -> Bool {
         let isRung = link.turn(bell: bell, timeout: timeout)
         takeLinkEvents()
+        publishHealth()
         return isRung
     }
 
@@ -46,9 +60,14 @@ package struct MQTTReceiver: Receiver, ~Copyable {
         let start = place
         let message = composer.next(chunk, &place)
         if let flaw = message.flaw { return .setAside(flaw) }
-        switch link.publish(topic: message.topic, payload: composer.payload, isRetained: message.isRetained) {
+        let outcome = link.publish(
+            topic: message.topic, payload: composer.payload,
+            isRetained: message.isRetained && link.grant.keepsRetained,
+            properties: link.grant.version == .v5 ? properties(of: message, isHistorical: chunk.isHistorical) : nil)
+        switch outcome {
         case .sent(let id):
             inFlight += 1
+            health.sent(message.readings)
             return .sent(DeliveryID(id), readings: message.readings, bytes: composer.payload.count)
         case .poison(let reason): return .setAside("\(reason), topic '\(message.topic.prefix(200))'")
         case .linkLost:
@@ -58,12 +77,24 @@ package struct MQTTReceiver: Receiver, ~Copyable {
         }
     }
 
+    /// (gateway, stream, sequence) for every shape, whatever its payload has a place for.
+    private mutating func properties(of message: OutgoingMessage, isHistorical: Bool) -> MessageProperties {
+        properties.user.removeAll(keepingCapacity: true)
+        properties.user.append(contentsOf: identity)
+        properties.user.append(("seq", String(message.first.value)))
+        if message.readings > 0 { properties.user.append(("count", String(message.readings))) }
+        if message.clock != .set { properties.user.append(("clock", message.clock.word)) }
+        if isHistorical { properties.user.append(("historical", "true")) }
+        return properties
+    }
+
     /// Says what must be known before readings of the chunk.
     /// - Returns: false when the window is full or the link gone: the rest follows with the next call.
     private mutating func announce(before chunk: OutboundChunk) -> Bool {
         while let announcement = composer.announcement(before: chunk) {
             let outcome = link.publish(
-                topic: announcement.topic, payload: composer.payload, isRetained: announcement.isRetained)
+                topic: announcement.topic, payload: composer.payload,
+                isRetained: announcement.isRetained && link.grant.keepsRetained)
             switch outcome {
             case .sent: inFlight += 1
             // What no broker takes holds nothing up: the readings say again what it was about.
@@ -98,7 +129,7 @@ package struct MQTTReceiver: Receiver, ~Copyable {
         switch event {
         case .connected:
             inFlight = 0
-            composer.connected(payloadBytes: plan.payloadBytes)
+            composer.connected(payloadBytes: payloadBytes)
             events.append(.ready)
             publishStatus(isOnline: true)
         case .disconnected(let failure):
@@ -117,8 +148,25 @@ package struct MQTTReceiver: Receiver, ~Copyable {
         }
     }
 
+    /// What the broker takes, less topic, properties and header (MQTT 5.0, 3.2.2.3.6).
+    private var payloadBytes: Int {
+        guard let packet = link.grant.packetBytes else { return plan.payloadBytes }
+        return min(plan.payloadBytes, max(1024, packet - 1024))
+    }
+
+    private mutating func publishHealth() {
+        // One more than the window: readings never wait for it.
+        guard link.isConnected, inFlight <= plan.window, health.isDue(at: clock.monotonic()) else { return }
+        health.encode(at: clock.wall(), backlog: backlog())
+        let outcome = link.publish(
+            topic: topics.health, payload: health.payload, isRetained: link.grant.keepsRetained)
+        if case .sent = outcome { inFlight += 1 }
+    }
+
     private mutating func publishStatus(isOnline: Bool) {
         composer.encodeStatus(isOnline: isOnline, at: clock.wall())
-        if case .sent = link.publish(topic: topics.status, payload: composer.payload, isRetained: true) { inFlight += 1 }
+        let outcome = link.publish(
+            topic: topics.status, payload: composer.payload, isRetained: link.grant.keepsRetained)
+        if case .sent = outcome { inFlight += 1 }
     }
 }

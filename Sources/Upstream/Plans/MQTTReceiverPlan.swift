@@ -15,6 +15,10 @@ package struct MQTTReceiverPlan: Equatable, Sendable {
     package var isRetained: Bool
     /// Where Home Assistant looks for new entities.
     package var discoveryPrefix = "homeassistant"
+    /// A broker throws readings away that it could not hand on for this long (MQTT 5).
+    package var expiry: Duration?
+    /// How often the sink says how it is doing, retained; nil: never.
+    package var health: Duration?
     /// Messages sent and not yet acknowledged, at most.
     package var window: Int
     /// Bytes of one payload, at most.

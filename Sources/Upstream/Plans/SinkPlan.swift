@@ -71,13 +71,13 @@ package enum ReceiverPlan: Equatable, Sendable {
     /// Where that is, for people: a URL without secrets.
     package var address: String {
         switch self {
-        case .mqtt(let plan): "mqtt://\(plan.broker.host):\(plan.broker.port)"
+        case .mqtt(let plan): plan.broker.address
         case .postgres(let plan): plan.address
         case .kafka(let plan): plan.address
         case .http(let plan): plan.address
         case .file(let plan): plan.directory
         case .sparkplug(let plan):
-            "mqtt://\(plan.broker.host):\(plan.broker.port), Sparkplug \(plan.group)/\(plan.node)"
+            "\(plan.broker.address), Sparkplug \(plan.group)/\(plan.node)"
         }
     }
 }
