@@ -11,7 +11,7 @@ package final class PythonPeer: Sendable {
         let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent()
         let own = root.appending(path: ".build/python/bin/python3").path()
-        let candidates = [ProcessInfo.processInfo.environment["LINESIDE_PYTHON"], own].compactMap(\.self)
+        let candidates = [own, ProcessInfo.processInfo.environment["LINESIDE_PYTHON"]].compactMap(\.self)
         return candidates.first { hasPaho($0) }
     }()
     package static let reason = "paho-mqtt is not there: scripts/test installs it from PyPI into .build/python"
@@ -19,7 +19,7 @@ package final class PythonPeer: Sendable {
     private static func hasPaho(_ interpreter: String) -> Bool {
         guard FileManager.default.isExecutableFile(atPath: interpreter) else { return false }
         let pipe = ChildPipe.make()
-        let process = ChildProcess(interpreter, ["-c", "import paho.mqtt.client; print(1)"], output: pipe.write)
+        let process = ChildProcess(interpreter, ["-c", "from paho.mqtt.client import CallbackAPIVersion; print(1)"], output: pipe.write)
         close(pipe.write)
         process.wait()
         var byte: UInt8 = 0
