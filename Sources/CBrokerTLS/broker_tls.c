@@ -40,7 +40,9 @@ static void on_handshake(const SSL *ssl, int where, int code) {
         char *name = tls->is_address ? NULL : tls->server_name;
         SSL_set_tlsext_host_name((SSL *)ssl, name);
     } else if ((where & SSL_CB_READ_ALERT) == SSL_CB_READ_ALERT && code >> 8 == SSL3_AL_FATAL) {
-        note(tls, "the broker refuses our side of TLS: ", SSL_alert_desc_string_long(code));
+        // RFC 8446, 6.2: certificate_required, for which OpenSSL 3.0 has no word.
+        const char *why = (code & 0xFF) == 116 ? "none was given" : SSL_alert_desc_string_long(code);
+        note(tls, "the broker doesn't accept our certificate: ", why);
     }
 }
 
