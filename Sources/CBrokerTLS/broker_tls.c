@@ -40,7 +40,11 @@ static void on_handshake(const SSL *ssl, int where, int code) {
         char *name = tls->is_address ? NULL : tls->server_name;
         SSL_set_tlsext_host_name((SSL *)ssl, name);
     } else if ((where & SSL_CB_READ_ALERT) == SSL_CB_READ_ALERT && code >> 8 == SSL3_AL_FATAL) {
-        note(tls, "the broker refuses our side of TLS: ", SSL_alert_desc_string_long(code));
+        // RFC 8446, 6.2: 42 to 49 but illegal_parameter (47), and certificate_required (116), for which OpenSSL 3.0 has no word.
+        int alert = code & 0xFF;
+        int is_ours = (alert >= SSL3_AD_BAD_CERTIFICATE && alert <= TLS1_AD_ACCESS_DENIED && alert != 47) || alert == 116;
+        const char *why = alert == 116 ? "none was given" : SSL_alert_desc_string_long(code);
+        note(tls, is_ours ? "the broker doesn't accept our certificate: " : "the broker ends TLS: ", why);
     }
 }
 

@@ -11,6 +11,8 @@ final class CallbackInbox {
     /// What the broker allows since it has accepted us.
     private(set) var grant = SessionGrant()
     private let version: MQTTVersion
+    /// Told by the client: there was a connection, whatever became of it.
+    var isReached = false
     /// A CONNACK came, whatever it says.
     private(set) var isAnswered = false
     /// A CONNACK that says that the broker doesn't know our version of MQTT.

@@ -94,10 +94,7 @@ struct MosquittoClient: ~Copyable {
         if let farewell = inbox.farewell { throw .closed(farewell) }
         if status != MOSQ_ERR_SUCCESS.rawValue, let tls {
             if let failure = tls.failure { throw .tls(failure) }
-            // TLS 1.3 judges our certificate after its handshake, and the reset that follows may overtake the alert.
-            if !inbox.isAnswered {
-                throw .closed("\(Self.failure(mosq_err_t(status))); the broker may want another certificate of ours")
-            }
+            if !inbox.isAnswered { throw .closed(Self.cutOff) }
         }
         try Self.check(status)
         if inbox.isFlooded { throw .flooded }
@@ -107,22 +104,30 @@ struct MosquittoClient: ~Copyable {
     /// Looks at a connection that is being made. libmosquitto takes a refused one, or one that is closed in the middle of
     /// the handshake, for one that takes its time (SSL_ERROR_SYSCALL in 2.0.11), and would spin until the limit.
     func checkOpening() throws(LinkFailure) {
-        guard tls != nil else { return }
-        var (code, length) = (Int32(0), socklen_t(MemoryLayout<Int32>.size))
-        if unsafe getsockopt(socket, SOL_SOCKET, SO_ERROR, &code, &length) == 0, code != 0 {
-            throw .connection(unsafe String(cString: strerror(code)))
-        }
-        var byte: UInt8 = 0
-        let peeked = unsafe recv(socket, &byte, 1, Int32(MSG_PEEK | MSG_DONTWAIT))
-        guard peeked == 0 else { return }
-        // libmosquitto may have taken the socket's error; without a peer there never was a connection.
+        guard let tls else { return }
         var (peer, room) = (sockaddr_storage(), socklen_t(MemoryLayout<sockaddr_storage>.size))
-        let isReached = unsafe withUnsafeMutableBytes(of: &peer) { raw in
+        let hasPeer = unsafe withUnsafeMutableBytes(of: &peer) { raw in
             unsafe getpeername(socket, raw.baseAddress!.assumingMemoryBound(to: sockaddr.self), &room) == 0
         }
-        guard isReached else { throw .connection("connection refused, or reset at once") }
-        throw .tls(tls?.failure ?? "the broker closed the connection in the middle of the handshake")
+        if hasPeer { inbox.isReached = true }
+        var (code, length) = (Int32(0), socklen_t(MemoryLayout<Int32>.size))
+        _ = unsafe getsockopt(socket, SOL_SOCKET, SO_ERROR, &code, &length)
+        var byte: UInt8 = 0
+        let isAtEnd = unsafe recv(socket, &byte, 1, Int32(MSG_PEEK | MSG_DONTWAIT)) == 0
+        guard code != 0 || isAtEnd else { return }
+        guard inbox.isReached else {
+            throw .connection(code == 0 ? "connection refused" : unsafe String(cString: strerror(code)))
+        }
+        // What the broker said before it went may still be there to be read: an alert says why.
+        _ = unsafe mosquitto_loop(client, 0, 1)
+        if let failure = tls.failure { throw .tls(failure) }
+        throw .closed(Self.cutOff)
     }
+
+    /// TLS 1.3 judges our certificate after its handshake, and the reset that follows may overtake the alert.
+    private static let cutOff =
+        "the broker closed the connection in the middle of the handshake: it may speak no TLS there, or want another "
+        + "certificate of ours"
 
     var socket: Int32 { unsafe mosquitto_socket(client) }
     var wantsToWrite: Bool { unsafe mosquitto_want_write(client) }

@@ -87,8 +87,8 @@ struct BrokerTests {
         arguments: [
             Wrong(testDescription: "another authority", authority: "stranger", says: "can't be trusted"),
             Wrong(testDescription: "another name", names: "DNS:elsewhere", says: "for another name than 127.0.0.1"),
-            Wrong(testDescription: "we have no certificate", client: nil, says: "certificate"),
-            Wrong(testDescription: "ours is a stranger's", client: "impostor", says: "certificate"),
+            Wrong(testDescription: "we have no certificate", client: nil, says: "certificate: none was given"),
+            Wrong(testDescription: "ours is a stranger's", client: "impostor", says: "certificate: unknown CA"),
             Wrong(testDescription: "no TLS there", isPlain: true, says: "in the middle of the handshake"),
             Wrong(testDescription: "nobody there", isAway: true, says: "refused"),
         ])
