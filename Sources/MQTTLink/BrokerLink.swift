@@ -62,7 +62,8 @@ package struct BrokerLink: ~Copyable {
     package mutating func publish(
         topic: String, payload: [UInt8], isRetained: Bool = false, qos: Int32 = 1
     ) -> PublishOutcome {
-        guard isConnected, let outcome = client?.publish(topic: topic, payload: payload, qos: qos, isRetained: isRetained)
+        guard isConnected,
+            let outcome = client?.publish(topic: topic, payload: payload, qos: qos, isRetained: isRetained)
         else { return .linkLost }
         switch outcome {
         case .sent(let messageID):
