@@ -10,7 +10,9 @@ enum Field {
     static let (sequence, offsets) = (1001, 1002)
 
     enum Metric {
-        static let (name, alias, timestamp, datatype, isHistorical, isNull, metadata, properties) = (1, 2, 3, 4, 5, 7, 8, 9)
+        static let (name, alias, timestamp, datatype, isHistorical, isNull, metadata, properties) = (
+            1, 2, 3, 4, 5, 7, 8, 9
+        )
         static let (int, long, double, boolean, string, template) = (10, 11, 13, 14, 15, 18)
     }
     enum Property { static let (type, int, long, double, boolean, string) = (1, 3, 4, 6, 7, 8) }
@@ -184,7 +186,8 @@ struct BirthWriter: Sendable {
     private mutating func end(_ seq: UInt8) { bytes.unsigned(Field.seq, UInt64(seq)) }
 
     private mutating func write(
-        _ name: String, _ alias: Int?, _ type: SparkplugDataType, at time: Timestamp, _ value: (inout ProtobufBytes) -> Void
+        _ name: String, _ alias: Int?, _ type: SparkplugDataType, at time: Timestamp,
+        _ value: (inout ProtobufBytes) -> Void
     ) {
         bytes.message(Field.metrics) { metric in
             Self.head(name, alias, type, at: time, &metric)

@@ -102,7 +102,9 @@ struct DataWriter: Sendable {
     ) -> DataOutcome {
         var hasRoom = true
         for record in chunk.records[place.record...] {
-            if case .alarm(let transition) = record.content { hasRoom = roster.add(alarm: transition) != nil && hasRoom }
+            if case .alarm(let transition) = record.content {
+                hasRoom = roster.add(alarm: transition) != nil && hasRoom
+            }
         }
         if case .alarm(let first) = chunk.records[place.record].content, roster.alias(ofAlarm: first.alarm) == nil {
             place.nextRecord()
@@ -181,7 +183,8 @@ struct DataWriter: Sendable {
         }
         // A batch without readings.
         guard count > 0 else { return .flaw("batch without readings") }
-        finish(roster, template: isInstance ? device : nil, isHistorical: isAllHistorical, first: first, at: now, seq: seq)
+        finish(
+            roster, template: isInstance ? device : nil, isHistorical: isAllHistorical, first: first, at: now, seq: seq)
         return .message(DataMessage(topic: roster.devices[device].dataTopic, device: device, readings: count))
     }
 
@@ -214,7 +217,9 @@ struct DataWriter: Sendable {
     }
 
     /// Numbers are only written down when they don't follow each other.
-    private mutating func note(_ number: SequenceNumber, after expected: SequenceNumber, first: SequenceNumber, count: Int) {
+    private mutating func note(
+        _ number: SequenceNumber, after expected: SequenceNumber, first: SequenceNumber, count: Int
+    ) {
         if number != expected, offsets.isEmpty { offsets.append(contentsOf: (0..<UInt32(count))) }
         if number != expected || !offsets.isEmpty {
             offsets.append(UInt32(truncatingIfNeeded: number.value - first.value))

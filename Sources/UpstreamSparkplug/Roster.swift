@@ -83,7 +83,8 @@ struct Roster: Sendable {
         self.table = table
         self.plan = plan
         for name in ["bdSeq", "Properties/Gateway", "Properties/Stream", "Gap"] {
-            _ = append(Metric(name: name, path: "", source: .node), kind: name == "bdSeq" ? .integer : .text, device: -1)
+            _ = append(
+                Metric(name: name, path: "", source: .node), kind: name == "bdSeq" ? .integer : .text, device: -1)
         }
         for device in table.devices where device.isLive { _ = add(device: device.path) }
         for tag in table.tags where tag.isLive {

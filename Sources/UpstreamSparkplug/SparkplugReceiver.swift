@@ -312,7 +312,8 @@ package struct SparkplugReceiver: Receiver, ~Copyable {
             if case .leaving = session.phase, plan.primaryHost != nil, !session.host.isOnline { isGoing = true }
         case .refused: break
         case .message(let message): take(message)
-        case .tooLarge: commands.refuse("longer than \(Limits.incomingPayloadBytes) bytes", at: context.clock.monotonic())
+        case .tooLarge:
+            commands.refuse("longer than \(Limits.incomingPayloadBytes) bytes", at: context.clock.monotonic())
         }
     }
 

@@ -39,7 +39,8 @@ package struct SparkplugSurroundings: Sendable {
     package var keepBirth: @Sendable (UInt8) -> Void
 
     package init(
-        tags: @escaping @Sendable () -> TagTable, present: @escaping @Sendable (TagID) -> PresentReading? = { _ in nil },
+        tags: @escaping @Sendable () -> TagTable,
+        present: @escaping @Sendable (TagID) -> PresentReading? = { _ in nil },
         alarms: @escaping @Sendable () -> [AlarmTransition] = { [] },
         isWritable: @escaping @Sendable (String) -> Bool = { _ in false },
         write: (@Sendable (SparkplugCommand) -> Void)? = nil, lastBirth: @escaping @Sendable () -> UInt8? = { nil },

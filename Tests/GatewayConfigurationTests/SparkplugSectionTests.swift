@@ -47,12 +47,21 @@ struct SparkplugSectionTests {
         "says what is wrong and where",
         arguments: [
             ("sparkplug: { group: a }", "needs 'url': a broker such as mqtt://127.0.0.1:1883"),
-            ("sparkplug: { url: \"mqtt://b\", group: a/b }", "expected an id of one level, without '/', '+', '#', '$' and blanks, found 'a/b'"),
-            ("sparkplug: { url: \"mqtt://b\", group: STATE }", "'STATE' is where hosts say whether they are there; no group"),
+            (
+                "sparkplug: { url: \"mqtt://b\", group: a/b }",
+                "expected an id of one level, without '/', '+', '#', '$' and blanks, found 'a/b'"
+            ),
+            (
+                "sparkplug: { url: \"mqtt://b\", group: STATE }",
+                "'STATE' is where hosts say whether they are there; no group"
+            ),
             ("sparkplug: { url: \"mqtt://b\", primary_host: \"a b\" }", "found 'a b'"),
             ("sparkplug: { url: \"mqtt://b\", hosts: x }", "unknown key 'hosts' in a Sparkplug sink"),
             ("sparkplug: { url: \"mqtt://b\", qos: 1 }", "'qos' is not supported by this version"),
-            ("sparkplug: { url: \"mqtt://b\" }, mqtt: { url: \"mqtt://c\" }", "a sink has one receiver; this one has 2"),
+            (
+                "sparkplug: { url: \"mqtt://b\" }, mqtt: { url: \"mqtt://c\" }",
+                "a sink has one receiver; this one has 2"
+            ),
         ])
     func problems(lines: String, message: String) throws {
         let found = try SiteFolder(Sample.site("devices:", "sinks: { scada: { \(lines) } }\ndevices:")).problems()

@@ -71,8 +71,10 @@ struct PayloadTests {
             (.int32, .longValue(0xFFFF_FFFF_FFFF_FFFE), .integer(-2)), (.int64, .longValue(.max), .integer(-1)),
             (.int64, .longValue(1 << 63), .integer(.min)), (.int64, .longValue((1 << 63) - 1), .integer(.max)),
             (.uint8, .intValue(200), .integer(200)), (.uint16, .intValue(65535), .integer(65535)),
-            (.uint32, .intValue(.max), .integer(4_294_967_295)), (.uint32, .longValue(4_294_967_295), .integer(4_294_967_295)),
-            (.uint64, .longValue(5), .integer(5)), (.dateTime, .longValue(1_795_467_761_000), .integer(1_795_467_761_000)),
+            (.uint32, .intValue(.max), .integer(4_294_967_295)),
+            (.uint32, .longValue(4_294_967_295), .integer(4_294_967_295)),
+            (.uint64, .longValue(5), .integer(5)),
+            (.dateTime, .longValue(1_795_467_761_000), .integer(1_795_467_761_000)),
             (.float, .floatValue(1.5), .real(1.5)), (.double, .doubleValue(0.1), .real(0.1)),
             (.boolean, .booleanValue(true), .boolean(true)), (.string, .stringValue("ä"), .text("ä")),
             (.text, .stringValue(""), .text("")), (.uuid, .stringValue("u"), .text("u")),
@@ -85,7 +87,8 @@ struct PayloadTests {
         "gives no value when the bytes are not of the type, or the number too large",
         arguments: [
             (SparkplugDataType.uint64, Wire.Metric.OneOf_Value.longValue(1 << 63)), (.uint8, .intValue(256)),
-            (.uint16, .intValue(65536)), (.uint32, .longValue(1 << 32)), (.boolean, .intValue(1)), (.double, .stringValue("1")),
+            (.uint16, .intValue(65536)), (.uint32, .longValue(1 << 32)), (.boolean, .intValue(1)),
+            (.double, .stringValue("1")),
             (.string, .intValue(5)), (.int32, .doubleValue(1)), (.dataSet, .datasetValue(.init())),
             (.bytes, .bytesValue(Data([1]))), (.template, .longValue(1)),
         ])
@@ -176,7 +179,9 @@ struct PayloadTests {
     func noise(seed: UInt64) {
         var random = Seeded(seed: seed)
         for _ in 0..<500 {
-            let bytes = (0..<Int.random(in: 0...60, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }
+            let bytes = (0..<Int.random(in: 0...60, using: &random)).map { _ in
+                UInt8.random(in: 0...255, using: &random)
+            }
             _ = SparkplugPayload(bytes)
         }
     }

@@ -51,9 +51,15 @@ struct HostStateTests {
     @Test(
         "is read from its JSON",
         arguments: [
-            ("{\"online\":true,\"timestamp\":1795467761000}", HostStatement(isOnline: true, timestamp: 1_795_467_761_000)),
+            (
+                "{\"online\":true,\"timestamp\":1795467761000}",
+                HostStatement(isOnline: true, timestamp: 1_795_467_761_000)
+            ),
             ("{\"timestamp\":7,\"online\":false}", HostStatement(isOnline: false, timestamp: 7)),
-            (" { \"online\" : true , \"timestamp\" : 0 , \"bdSeq\": 3, \"by\":\"a\\\"b,}\" }\n", HostStatement(isOnline: true, timestamp: 0)),
+            (
+                " { \"online\" : true , \"timestamp\" : 0 , \"bdSeq\": 3, \"by\":\"a\\\"b,}\" }\n",
+                HostStatement(isOnline: true, timestamp: 0)
+            ),
         ])
     func read(text: String, statement: HostStatement) { #expect(HostStatement(Array(text.utf8)) == statement) }
 
@@ -63,7 +69,8 @@ struct HostStateTests {
             "", "ONLINE", "{}", "{\"online\":true}", "{\"timestamp\":1}", "{\"online\":1,\"timestamp\":1}",
             "{\"online\":\"true\",\"timestamp\":1}", "{\"online\":true,\"timestamp\":-1}",
             "{\"online\":true,\"timestamp\":1.5}", "{\"online\":true,\"timestamp\":1", "[true,1]",
-            "{\"online\":true,\"timestamp\":1}}", "{\"online\":true \"timestamp\":1}", "{\"online\":{},\"timestamp\":1}",
+            "{\"online\":true,\"timestamp\":1}}", "{\"online\":true \"timestamp\":1}",
+            "{\"online\":{},\"timestamp\":1}",
             "{\"a", "{\"a\\", "{\"online\":true,\"timestamp\":99999999999999999999}",
         ])
     func nonsense(text: String) { #expect(HostStatement(Array(text.utf8)) == nil) }

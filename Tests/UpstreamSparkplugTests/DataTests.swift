@@ -40,7 +40,8 @@ struct DataTests {
         let chunk = OutboundChunk(records: records, dictionary: other ?? dictionary, isHistorical: isHistorical)
         var (place, made, flaws, births) = (OutboundPlace(), [Made](), [String](), 0)
         while place.record < chunk.records.count {
-            let outcome = writer.next(chunk, &place, roster: &roster, at: Self.now, seq: UInt8(truncatingIfNeeded: made.count))
+            let outcome = writer.next(
+                chunk, &place, roster: &roster, at: Self.now, seq: UInt8(truncatingIfNeeded: made.count))
             switch outcome {
             case .flaw(let reason): flaws.append(reason)
             case .birthFirst: births += 1
@@ -51,7 +52,8 @@ struct DataTests {
                 let wire = try Lineside_Sparkplug_Payload(serializedBytes: writer.payload)
                 #expect(wire.unknownFields.data.isEmpty)
                 #expect(try wire.serializedBytes() == writer.payload)
-                made.append(Made(message: message, payload: payload, bytes: writer.payload, next: place.next(in: chunk)))
+                made.append(
+                    Made(message: message, payload: payload, bytes: writer.payload, next: place.next(in: chunk)))
             }
             try #require(births < 10)
         }
@@ -65,7 +67,8 @@ struct DataTests {
         var batch = ReadingBatch(device: DeviceID(device))
         batch.clock = clock
         for reading in readings {
-            batch.append(reading.value, tag: TagID(reading.tag), timestamp: moment(reading.time), quality: reading.quality)
+            batch.append(
+                reading.value, tag: TagID(reading.tag), timestamp: moment(reading.time), quality: reading.quality)
         }
         let next = first + UInt64(offsets.last.map { Int($0) + 1 } ?? readings.count)
         return OutboundRecord(
@@ -94,7 +97,9 @@ struct DataTests {
         #expect(flaws == [] && births == 0)
         let one = try #require(made.first)
         #expect(made.count == 1)
-        #expect(one.message == DataMessage(topic: "spBv1.0/acme/DDATA/lyon/stamping:line_2:press-7", device: 0, readings: 8))
+        #expect(
+            one.message == DataMessage(topic: "spBv1.0/acme/DDATA/lyon/stamping:line_2:press-7", device: 0, readings: 8)
+        )
         #expect(one.payload.sequence == 1042 && one.payload.offsets == [])
         let metrics = one.payload.metrics
         #expect(metrics.map(\.alias) == [0, 1, 2, 3, 1, 2, 3, 1].map { alias($0, roster) })
@@ -118,7 +123,8 @@ struct DataTests {
                     1,
                     [
                         (0, .none, .badTimeout, 1), (0, .real(1), .good, 2), (0, .real(2), .good, 3),
-                        (0, .real(3), .uncertainLastUsableValue, 4), (0, .real(4), .uncertainEngineeringUnitsExceeded, 5),
+                        (0, .real(3), .uncertainLastUsableValue, 4),
+                        (0, .real(4), .uncertainEngineeringUnitsExceeded, 5),
                         (0, .real(.nan), .good, 6), (0, .real(-.infinity), .badSensorFailure, 7),
                         (0, .integer(7), .good, 8),
                     ])
@@ -153,7 +159,8 @@ struct DataTests {
             ], roster: &roster)
         #expect(made[0].payload.metrics.map(\.isHistorical) == [false, true, true, false, false])
         let (older, _, _) = try messages(
-            [record(9, [(0, .real(1), .good, 500), (2, .boolean(true), .good, 1)])], roster: &roster, isHistorical: true)
+            [record(9, [(0, .real(1), .good, 500), (2, .boolean(true), .good, 1)])], roster: &roster, isHistorical: true
+        )
         #expect(older[0].payload.metrics.map(\.isHistorical) == [true, true])
         let (live, _, _) = try messages([record(9, [(0, .real(1), .good, 400)])], roster: &roster)
         #expect(live[0].payload.metrics.map(\.isHistorical) == [false], "a backlog changes nothing of the present")
@@ -164,7 +171,8 @@ struct DataTests {
         var roster = Roster(standard, plan: nodePlan())
         let (made, _, _) = try messages(
             [
-                record(1, [(0, .real(1), .good, 1)], clock: .unset), record(2, [(0, .real(1), .good, 2)], clock: .rebased),
+                record(1, [(0, .real(1), .good, 1)], clock: .unset),
+                record(2, [(0, .real(1), .good, 2)], clock: .rebased),
                 record(3, [(0, .real(1), .good, 3)]),
             ], roster: &roster)
         #expect(
@@ -238,7 +246,10 @@ struct DataTests {
         var roster = Roster(standard, plan: nodePlan())
         let known = roster.metrics.count
         let (made, flaws, births) = try messages(
-            [record(1, [(1, .real(1), .good, 1), (0, .real(2), .good, 2)]), record(3, [(5, .real(3), .good, 3)], device: 1)],
+            [
+                record(1, [(1, .real(1), .good, 1), (0, .real(2), .good, 2)]),
+                record(3, [(5, .real(3), .good, 3)], device: 1),
+            ],
             roster: &roster, dictionary: old.dictionary)
         #expect(flaws == [] && births == 1, "one birth for all that an old table has")
         #expect(roster.metrics.count == known + 5)
@@ -251,7 +262,8 @@ struct DataTests {
         var roster = Roster(standard, plan: nodePlan())
         let (made, flaws, births) = try messages(
             [
-                record(1, [(0, .real(1), .good, 1)], device: 77), record(2, [(99, .real(1), .good, 1), (0, .real(2), .good, 1)]),
+                record(1, [(0, .real(1), .good, 1)], device: 77),
+                record(2, [(99, .real(1), .good, 1), (0, .real(2), .good, 1)]),
                 record(4, []), record(4, [(0, .real(3), .good, 3)]),
             ], roster: &roster)
         #expect(flaws.count == 2 && births == 0)
@@ -301,12 +313,22 @@ struct DataTests {
         #expect(metric.properties == ["First": .long(7), "Last": .long(16), "Reason": .string("ring full")])
     }
 
-    @Test("lets a device fall silent when all that is known of it doesn't answer, and come back with the first that does")
+    @Test(
+        "lets a device fall silent when all that is known of it doesn't answer, and come back with the first that does")
     func silence() throws {
         var roster = Roster(standard, plan: nodePlan())
         func tell(_ tag: Int, _ quality: Quality, _ time: Int, historical: Bool = false) throws -> Bool {
             _ = try messages(
-                [record(1, [(tag, quality.isBad ? .none : standard.tags[tag].kind == .real ? .real(1) : .integer(1), quality, time)])],
+                [
+                    record(
+                        1,
+                        [
+                            (
+                                tag, quality.isBad ? .none : standard.tags[tag].kind == .real ? .real(1) : .integer(1),
+                                quality, time
+                            )
+                        ])
+                ],
                 roster: &roster, isHistorical: historical)
             return roster.devices[0].isSilent
         }

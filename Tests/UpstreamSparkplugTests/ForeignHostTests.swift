@@ -129,7 +129,10 @@ struct ForeignHostTests {
         ) { [plan] in SparkplugReceiver(plan: plan, context: $0, surroundings: surroundings) }
         sink.start()
         #expect(await eventually { lines().filter { $0.verb == "NBIRTH" }.count == 2 })
-        #expect(await eventually { plant.commands == [SparkplugCommand(tag: "stamping/line 2/oven/temperature", value: .real(812.5))] })
+        #expect(
+            await eventually {
+                plant.commands == [SparkplugCommand(tag: "stamping/line 2/oven/temperature", value: .real(812.5))]
+            })
         plant.read(0, 1, .integer(-9_007_199_254_740_991), at: moment(2))
         plant.read(0, 2, .boolean(true), at: moment(3))
         plant.read(0, 3, .text("Größe ✓"), .uncertainLastUsableValue, at: moment(4))
@@ -142,7 +145,8 @@ struct ForeignHostTests {
         #expect(all.allSatisfy { $0.retain == false && $0.qos == ($0.verb == "NDEATH" ? 1 : 0) })
         let births = all.filter { $0.verb == "DBIRTH" && $0.device == "stamping:line_2:press-7" }
         let birth = try #require(births.first?.metrics)
-        #expect(birth.map(\.name) == ["current_l1", "state", "running", "batch"] && birth.map(\.type) == [10, 4, 11, 12])
+        #expect(
+            birth.map(\.name) == ["current_l1", "state", "running", "batch"] && birth.map(\.type) == [10, 4, 11, 12])
         #expect(birth[0].value == .real(0.1) && birth[0].time == firstMoment + 1 && birth[1].null)
         let data = all.filter { $0.verb == "DDATA" }.compactMap(\.metrics).flatMap(\.self)
         #expect(
@@ -156,7 +160,8 @@ struct ForeignHostTests {
         #expect(data.map(\.quality) == [192, 192, 192, 500, 0, 192])
         #expect(data.map(\.null) == [false, false, false, false, true, false])
         var expected = 0
-        for line in all where line.verb != "NDEATH" && line.verb != "NCMD" && line.verb != "DCMD" && line.verb != "DDEATH" {
+        for line in all
+        where line.verb != "NDEATH" && line.verb != "NCMD" && line.verb != "DCMD" && line.verb != "DDEATH" {
             if line.verb == "NBIRTH" { expected = 0 }
             #expect(line.seq == expected, "\(line.verb)")
             expected = (expected + 1) % 256

@@ -75,7 +75,9 @@ struct HostView {
         }
         var metrics: [(String, SparkplugMetric)] = []
         for metric in flat(payload.metrics) {
-            if verb != .nodeDeath, metric.timestamp == nil, metric.name?.contains("@") != true { breach("no time of a metric") }
+            if verb != .nodeDeath, metric.timestamp == nil, metric.name?.contains("@") != true {
+                breach("no time of a metric")
+            }
             if isBirth {
                 if metric.datatype == nil { breach("\(metric.name ?? "") has no type") }
                 if let alias = metric.alias {

@@ -102,7 +102,8 @@ struct PacketTests {
                 "spBv1.0/acme/NCMD/lyon", "spBv1.0/acme/DCMD/lyon/+",
             ])
         let published = packets.filter { $0[0] & 0xF0 == 0x30 }
-        #expect(published.map { $0[0] } == [0x30, 0x30, 0x30, 0x32], "births with QoS 0, the death with 1, none retained")
+        #expect(
+            published.map { $0[0] } == [0x30, 0x30, 0x30, 0x32], "births with QoS 0, the death with 1, none retained")
         let birth = try #require(packets.firstIndex { $0[0] == 0x30 })
         #expect(packets[..<birth].filter { $0[0] == 0x82 }.count == 2, "all is subscribed before the birth")
     }

@@ -49,7 +49,8 @@ let standard = table([("stamping/line 2/press-7", press), ("stamping/line 2/oven
 
 func nodePlan(port: UInt16 = 1883, host: String? = nil) -> SparkplugReceiverPlan {
     SparkplugReceiverPlan(
-        broker: BrokerPlan(host: "127.0.0.1", port: port, clientID: "lineside-node-\(port)"), group: "acme", node: "lyon",
+        broker: BrokerPlan(host: "127.0.0.1", port: port, clientID: "lineside-node-\(port)"), group: "acme",
+        node: "lyon",
         primaryHost: host)
 }
 
