@@ -156,12 +156,13 @@ package struct FileReceiver<Storage: Disk, Encoder: ParcelEncoder>: Receiver, ~C
             guard let file = current?.file, let offset = current?.bytes else { return }
             try unsafe file.write(parcel.bytes.span.bytes, at: offset)
             try file.sync()
-            current?.bytes = offset + Int64(parcel.bytes.count)
+            let bytes = offset + Int64(parcel.bytes.count)
+            current?.bytes = bytes
             failures = 0
             for id in deliveries { events.append(.delivered(id)) }
             parcel.removeAll()
             deliveries.removeAll(keepingCapacity: true)
-            if offset >= plan.fileBytes { end(at: now) }
+            if bytes >= plan.fileBytes { end(at: now) }
         } catch { fail("\(error)", at: now) }
     }
 
