@@ -64,7 +64,8 @@ struct SinkSection {
                 { KafkaSection(environment: environment, problems: problems).read($0).map(ReceiverPlan.kafka) }
             ),
         ]
-        let present = kinds.filter { reader.has($0.key) }
+        // In the order of the file.
+        let present = reader.entries.compactMap { entry in kinds.first { $0.key == entry.key } }
         if present.isEmpty {
             let all = kinds.map { "'\($0.key)'" }
             problems.error(

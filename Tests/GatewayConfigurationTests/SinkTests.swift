@@ -168,7 +168,7 @@ struct SinkTests {
             ),
             (
                 "file: { directory: /x }, webhook: { url: \"https://h\" }",
-                ["5:49: error: a sink has one receiver, and this one has 'file' already"]
+                ["5:49: error: a sink has one receiver; 'file' and 'webhook' are two sinks"]
             ),
         ])
     func wrong(keys: String, expected: [String]) throws {

@@ -220,7 +220,7 @@ struct SiteProblemTests {
                     + "found 'mqtt://broker:70000'"),
             Row(
                 "sparkplug", Sample.source("mqtt:\n", "sinks: { h: { sparkplug: { url: x } } }\nmqtt:\n"),
-                "site.yaml:3:15: error: 'sparkplug' is not supported by this version"),
+                "site.yaml:3:33: error: expected a broker such as mqtt://127.0.0.1:1883 or mqtts://broker:8883, found 'x'"),
             Row(
                 "topic template",
                 Sample.source("mqtt:\n", "sinks: { p: { mqtt: { url: mqtt://b, topic: \"x/{devise}\" } } }\nmqtt:\n"),

@@ -60,7 +60,7 @@ struct SparkplugSectionTests {
             ("sparkplug: { url: \"mqtt://b\", qos: 1 }", "'qos' is not supported by this version"),
             (
                 "sparkplug: { url: \"mqtt://b\" }, mqtt: { url: \"mqtt://c\" }",
-                "a sink has one receiver; this one has 2"
+                "a sink has one receiver; 'sparkplug' and 'mqtt' are two sinks"
             ),
         ])
     func problems(lines: String, message: String) throws {
