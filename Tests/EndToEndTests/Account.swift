@@ -42,12 +42,7 @@ struct Account {
 
     /// Takes what the subscriber has heard since, as far as its lines are whole.
     mutating func follow(_ subscriber: Child) {
-        guard let file = try? FileHandle(forReadingFrom: subscriber.outputFile) else { return }
-        defer { try? file.close() }
-        try? file.seek(toOffset: UInt64(taken))
-        guard let bytes = try? file.readToEnd(), let end = bytes.lastIndex(of: UInt8(ascii: "\n")) else { return }
-        taken += end - bytes.startIndex + 1
-        for line in String(decoding: bytes[..<end], as: UTF8.self).split(separator: "\n") { take(line) }
+        for line in subscriber.lines(after: &taken) { take(line) }
     }
 
     private mutating func take(_ line: Substring) {

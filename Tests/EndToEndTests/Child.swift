@@ -35,6 +35,34 @@ final class Child: Sendable {
     var output: String { (try? String(contentsOf: outputFile, encoding: .utf8)) ?? "" }
     var isRunning: Bool { exitCode == nil }
 
+    /// What it has put out since, as far as lines are whole. `taken` is how many bytes were taken before.
+    func lines(after taken: inout Int) -> [Substring] {
+        guard let file = try? FileHandle(forReadingFrom: outputFile) else { return [] }
+        defer { try? file.close() }
+        try? file.seek(toOffset: UInt64(taken))
+        guard let bytes = try? file.readToEnd(), let end = bytes.lastIndex(of: UInt8(ascii: "\n")) else { return [] }
+        taken += end - bytes.startIndex + 1
+        return String(decoding: bytes[..<end], as: UTF8.self).split(separator: "\n")
+    }
+
+    /// Which of these ports of the loopback it has a connection to.
+    func connection(toOneOf ports: [UInt16]) -> UInt16? {
+        let files = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/fd")) ?? []
+        let sockets = Set(
+            files.compactMap { try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(pid)/fd/\($0)") })
+        // Not String(contentsOfFile:), which takes the first 4 KiB of a file that says it has none.
+        let table = FileHandle(forReadingAtPath: "/proc/net/tcp").flatMap { try? $0.readToEnd() } ?? Data()
+        for line in String(decoding: table, as: UTF8.self).split(separator: "\n") {
+            // proc(5): slot, local, remote as hexadecimal address:port, state (01: established), …, inode as tenth.
+            let fields = line.split(separator: " ")
+            guard fields.count > 9, fields[3] == "01", sockets.contains("socket:[\(fields[9])]"),
+                let port = UInt16(fields[2].suffix(4), radix: 16), ports.contains(port)
+            else { continue }
+            return port
+        }
+        return nil
+    }
+
     /// Nil while it runs.
     var exitCode: Int32? {
         ended.withLock { ended in

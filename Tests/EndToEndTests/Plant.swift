@@ -1,6 +1,7 @@
 // A plant for the tests: a folder, a broker, simulated devices, the built gateway, and an independent subscriber.
 
 import Foundation
+import TestSupport
 import Testing
 
 /// The built executable, and whether there is one: `scripts/test` builds it and says where.
@@ -69,18 +70,22 @@ final class Plant: Sendable {
         return gateway
     }
 
-    /// An independent client that writes down what the gateway publishes, one `topic payload` a line.
-    func startSubscriber(to topic: String = "lineside/#", name: String = "subscriber") async throws -> Child {
+    /// An independent client that writes down what the gateway publishes, one `topic payload` a line. Its session stays
+    /// with the broker while it is away.
+    func startSubscriber(
+        to topic: String = "lineside/#", name: String = "subscriber", port: Int? = nil, format: String = "%t %p"
+    ) async throws -> Child {
+        let port = String(port ?? brokerPort)
         let subscriber = try Child(
             "/usr/bin/mosquitto_sub",
             [
-                "-h", "127.0.0.1", "-p", String(brokerPort), "-q", "1", "-t", topic, "-t", "test/ready", "-F", "%t %p",
-                "-c", "-i", name, "-k", "5",
+                "-h", "127.0.0.1", "-p", port, "-q", "1", "-t", topic, "-t", "test/ready", "-F", format, "-c", "-i",
+                name, "-k", "5",
             ],
             name: name, in: folder)
         // It is subscribed when it hears what is said to it.
-        let heard = await eventually(within: 30) {
-            try? runToEnd("/usr/bin/mosquitto_pub", ["-p", String(brokerPort), "-t", "test/ready", "-m", "x"])
+        let heard = await eventually(within: 60) {
+            try? runToEnd("/usr/bin/mosquitto_pub", ["-p", port, "-t", "test/ready", "-m", "x"])
             return subscriber.output.contains("test/ready")
         }
         #expect(heard, "the subscriber hears nothing")
@@ -88,21 +93,7 @@ final class Plant: Sendable {
     }
 
     /// The body of a page of the gateway; empty when it does not answer.
-    func get(_ path: String) async -> String {
-        let request = "GET \(path) HTTP/1.1\r\nHost: 127.0.0.1:\(httpPort)\r\nConnection: close\r\n\r\n"
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(descriptor) }
-        var patience = timeval(tv_sec: 5, tv_usec: 0)
-        unsafe setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
-        guard connectToLoopback(descriptor, httpPort) else { return "" }
-        let bytes = Array(request.utf8)
-        unsafe _ = bytes.withUnsafeBytes { unsafe send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
-        var answer: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 1 << 16)
-        while case let got = unsafe recv(descriptor, &buffer, buffer.count, 0), got > 0 { answer += buffer[..<got] }
-        let text = String(decoding: answer, as: UTF8.self)
-        return text.firstRange(of: "\r\n\r\n").map { String(text[$0.upperBound...]) } ?? ""
-    }
+    func get(_ path: String) async -> String { TestPage.get(UInt16(httpPort), path) }
 
     /// The value of a metric without labels, or nil.
     func metric(_ name: String) async -> Double? {

@@ -81,6 +81,13 @@ package enum TestPort {
         return listener.port
     }
 
+    /// Several of them, no two the same.
+    package static func free(_ count: Int) -> [UInt16] {
+        let listeners = (0..<count).map { _ in TestSocket.listen(port: 0) }
+        defer { for listener in listeners { close(listener.descriptor) } }
+        return listeners.map(\.port)
+    }
+
     package static func isOpen(_ port: UInt16) -> Bool {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(descriptor) }
