@@ -111,7 +111,7 @@ struct DatabaseSinkTests {
         let keys = "host: 127.0.0.1, database: d, username: u } , mqtt: { url: mqtt://h"
         #expect(
             try SiteFolder(Self.site(keys)).problems() == [
-                "site.yaml:5:25: error: a sink has one receiver; 'mqtt' and 'postgres' are two sinks"
+                "site.yaml:5:79: error: a sink has one receiver; 'postgres' and 'mqtt' are two sinks"
             ])
     }
 }

@@ -22,8 +22,9 @@ package final class ChildProcess: Sendable {
                 unsafe posix_spawn_file_actions_addopen(&actions, own, "/dev/null", O_RDWR, 0)
             }
         }
-        // A child that kept one of our pipes or sockets would keep its other end waiting. glibc forgives the unopened.
-        for descriptor in Int32(3)..<1024 { unsafe posix_spawn_file_actions_addclose(&actions, descriptor) }
+        // A child that kept one of our pipes or sockets would keep its other end waiting. With every test at once there
+        // are more than a thousand. glibc forgives the unopened.
+        for descriptor in Int32(3)..<8192 { unsafe posix_spawn_file_actions_addclose(&actions, descriptor) }
         var words: [UnsafeMutablePointer<CChar>?] = unsafe ([path] + arguments).map { unsafe strdup($0) }
         unsafe words.append(nil)
         defer { unsafe words.forEach { unsafe free($0) } }
@@ -75,6 +76,8 @@ package enum ChildPipe {
     package static func make() -> (read: Int32, write: Int32) {
         var ends: [Int32] = [0, 0]
         unsafe pipe(&ends)
+        // What is started meanwhile must not keep an end; the child that it is for gets a copy.
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         return (ends[0], ends[1])
     }
 }
