@@ -13,7 +13,7 @@ enum JournalBench {
                                         history as columns: bytes, queries, device bytes
         journal-bench start FOLDER [MiB] [keep]
                                         a store of a gigabyte whose writer was killed: when the next one writes, and
-                                        when RAM is as it was; keep: FOLDER/store stays, for scripts/restart
+                                        when RAM is as it was; keep: FOLDER/store stays
         journal-bench once rows|floor|append|answers ROUNDS FOLDER   100,000 readings a round (for profilers)
         journal-bench once query|queries ROUNDS FOLDER   an hour of one tag from rows: one answer a scan, 50 devices
         """
