@@ -47,6 +47,17 @@ package struct JournalGap: Equatable, Sendable {
         case restart = 4
         /// Older than the store keeps anything.
         case expired = 5
+
+        /// As people and receivers read it; part of every format that tells gaps.
+        package var word: String {
+            switch self {
+            case .ringFull: "ring full"
+            case .corrupt: "corrupt"
+            case .diskError: "disk error"
+            case .restart: "restart"
+            case .expired: "expired"
+            }
+        }
     }
 
     package var first: SequenceNumber

@@ -51,7 +51,8 @@ struct SinkSession<Connection: Receiver & ~Copyable>: ~Copyable {
         plan: SinkPlan, receiver: consuming Connection, journal: Journal, clock: any GatewayClock, logger: Logger
     ) {
         setAside = SetAsideLog(
-            sink: plan.name, stream: journal.stream, clock: clock, logger: logger, open: SetAsideLog.folder(of: journal))
+            sink: plan.name, stream: journal.stream, clock: clock, logger: logger, open: SetAsideLog.folder(of: journal)
+        )
         self.plan = plan
         self.journal = journal
         self.clock = clock
@@ -83,7 +84,10 @@ struct SinkSession<Connection: Receiver & ~Copyable>: ~Copyable {
     mutating func expectMore() { isBehind = true }
 
     /// True when the receiver has everything that the journal holds.
-    mutating func isDrained() -> Bool { lanes.inFlight == 0 && !lanes.hasOlder && live.isEmpty && !readLive() }
+    mutating func isDrained() -> Bool {
+        guard lanes.inFlight == 0, !lanes.hasOlder, !lead.isUnderWay, live.isEmpty else { return false }
+        return !readLive() && !isLookingFar
+    }
 
     /// Lets the receiver say goodbye, for at most `limit`.
     mutating func close(bell: WakeUp, within limit: Duration) {

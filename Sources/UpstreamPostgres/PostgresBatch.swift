@@ -123,7 +123,7 @@ struct PostgresBatch: Sendable {
     }
 
     private mutating func add(_ gap: JournalGap, _ stream: Int32) {
-        let reason = gap.reason.name
+        let reason = gap.reason.word
         gaps.begin(fields: 6, room: 60 + 3 * reason.utf8.count)
         gaps.int32(stream)
         gaps.int64(gap.first.value)
@@ -143,17 +143,4 @@ struct PostgresBatch: Sendable {
 struct TableRows: Equatable, Sendable {
     var table: RecordTable
     var rows: CopyData
-}
-
-extension JournalGap.Reason {
-    /// As written in `gaps.reason`.
-    fileprivate var name: String {
-        switch self {
-        case .ringFull: "ring full"
-        case .corrupt: "corrupt"
-        case .diskError: "disk error"
-        case .restart: "restart"
-        case .expired: "expired"
-        }
-    }
 }

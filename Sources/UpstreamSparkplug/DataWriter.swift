@@ -349,15 +349,3 @@ struct Phrases: Sendable {
         }
     }
 }
-
-extension JournalGap.Reason {
-    fileprivate var word: String {
-        switch self {
-        case .ringFull: "ring full"
-        case .corrupt: "corrupt"
-        case .diskError: "disk error"
-        case .restart: "restart"
-        case .expired: "expired"
-        }
-    }
-}

@@ -88,10 +88,12 @@ struct JournalExportCommand: AsyncParsableCommand {
             for file in unread { Console.error("\(file) can't be read to its end") }
             for gap in outcome.gaps {
                 Console.error(
-                    "no record: numbers \(gap.first.value) to \(gap.last.value), \(JournalInspectCommand.name(gap.reason))"
+                    "no record: numbers \(gap.first.value) to \(gap.last.value), \(gap.reason.word)"
                 )
             }
-            Console.error("\(outcome.rows) \(alarms ? "changes" : "readings"), \(outcome.bytes) bytes" + (isEarly ? "; ended early" : ""))
+            Console.error(
+                "\(outcome.rows) \(alarms ? "changes" : "readings"), \(outcome.bytes) bytes"
+                    + (isEarly ? "; ended early" : ""))
             if isEarly { throw ExitCode.failure }
         }
     }

@@ -67,7 +67,7 @@ extension JournalInspectCommand {
             }, leading: 1, indent: "  ")
         lines.append(found.gaps.isEmpty ? "no gaps" : "gaps:")
         lines += found.gaps.map {
-            "  \($0.first.value) to \($0.last.value): \(Self.name($0.reason)), \($0.timestamp.rfc3339)"
+            "  \($0.first.value) to \($0.last.value): \($0.reason.word), \($0.timestamp.rfc3339)"
         }
         let tables = Self.tables(found)
         lines.append("tag tables:")
@@ -100,16 +100,6 @@ extension JournalInspectCommand {
             case .open: segment.isNewest ? "open" : "unsealed"
             }
         return segment.hasHalfHeader ? "\(state), half a header" : state
-    }
-
-    static func name(_ reason: JournalGap.Reason) -> String {
-        switch reason {
-        case .ringFull: "ring full"
-        case .corrupt: "corrupt"
-        case .diskError: "disk error"
-        case .restart: "restart"
-        case .expired: "expired"
-        }
     }
 
     /// Each once, the newest last.
@@ -182,7 +172,7 @@ extension JournalInspectCommand {
                     found.gaps.map { gap in
                         .object([
                             ("first", .integer(gap.first.value)), ("last", .integer(gap.last.value)),
-                            ("reason", .string(name(gap.reason))), ("time", time(gap.timestamp)),
+                            ("reason", .string(gap.reason.word)), ("time", time(gap.timestamp)),
                         ])
                     })
             ),

@@ -104,7 +104,7 @@ struct QueryCommand: ParsableCommand {
             let (answers, gaps) = try query.answer(question, tags: wanted)
             for gap in gaps {
                 Console.error(
-                    "no record: numbers \(gap.first.value) to \(gap.last.value), \(JournalInspectCommand.name(gap.reason))"
+                    "no record: numbers \(gap.first.value) to \(gap.last.value), \(gap.reason.word)"
                 )
             }
             return answers

@@ -208,4 +208,30 @@ struct DownsamplingTests {
         let chunk = OutboundChunk(records: records, dictionary: dictionary)
         #expect(OutboundPlace(record: 2, reading: 0).next(in: chunk) == SequenceNumber(10))
     }
+
+    @Test("tells what it gathered before a reload under the table of that time")
+    func reload() throws {
+        // A tag was added: where the derived tags stood, others stand now.
+        let table = dictionary.table
+        let more = TagDescriptor(
+            id: TagID(table.tags.count), device: DeviceID(1), name: "added", kind: .real, unit: "A")
+        let reloaded = JournalDictionary(
+            derived: TagTable(site: table.site, devices: table.devices, tags: table.tags + [more]))
+        var downsampling = Downsampling(every: .seconds(60))
+        for index in 0..<4 {
+            let value = Value.real(Double(index))
+            downsampling.take(
+                record(UInt64(10 + index), seconds: Double(index), [(2, value, .good)]), of: dictionary)
+        }
+        for index in 0..<4 {
+            let value = Value.integer(Int64(10 * index))
+            downsampling.take(
+                record(UInt64(14 + index), seconds: 10 + Double(index), [(3, value, .good)]), of: reloaded)
+        }
+        downsampling.look(at: Timestamp(nanoseconds: .max))
+        #expect(ready(&downsampling) == ["power.min=0@10", "power.max=3@11", "power.mean=1.5@12", "power=3@13"])
+        #expect(downsampling.hasReady, "the cursor waits for both")
+        #expect(ready(&downsampling) == ["parts.min=0@14", "parts.max=30@15", "parts.mean=15@16", "parts=30@17"])
+        #expect(!downsampling.hasReady)
+    }
 }

@@ -39,6 +39,8 @@ struct Downsampling {
     private var first: SequenceNumber?
     private var stretch: Int64 = 0
     private var out: [OutboundRecord] = []
+    /// What was told under tables that a reload has replaced: the same id may mean another tag since.
+    private var former: [(records: [OutboundRecord], dictionary: JournalDictionary)] = []
 
     init(every: Duration) {
         precondition(every > .zero, "BUG: a stretch of no time")
@@ -49,9 +51,14 @@ struct Downsampling {
     var heldFrom: SequenceNumber? { first }
 
     mutating func reset() {
+        forgetStretch()
+        (out, former) = ([], [])
+    }
+
+    private mutating func forgetStretch() {
         for index in touched { tags[index] = Tag() }
         touched.removeAll(keepingCapacity: true)
-        (first, out) = (nil, [])
+        first = nil
     }
 
     /// Takes the next record of the log.
@@ -82,8 +89,12 @@ struct Downsampling {
         close()
     }
 
-    /// What is ready to be sent, and what its ids index.
+    /// More is ready than the last call of `takeReady` gave.
+    var hasReady: Bool { !former.isEmpty || !out.isEmpty }
+
+    /// What is ready to be sent of one table, the oldest first, and that table.
     mutating func takeReady() -> (records: [OutboundRecord], dictionary: JournalDictionary)? {
+        if !former.isEmpty { return former.removeFirst() }
         guard !out.isEmpty, let derived else { return nil }
         defer { out = [] }
         return (out, derived)
@@ -106,7 +117,7 @@ struct Downsampling {
 
     /// Tells the stretch. What comes next begins another.
     private mutating func close() {
-        defer { reset(keeping: out) }
+        defer { forgetStretch() }
         guard let first, let source else { return }
         // By device and then in the order of the numbers.
         var batches: [Int32: (batch: ReadingBatch, numbers: [(UInt32, Reading)])] = [:]
@@ -126,12 +137,9 @@ struct Downsampling {
         }
     }
 
-    private mutating func reset(keeping records: [OutboundRecord]) {
-        reset()
-        out = records
-    }
-
     private mutating func adopt(_ dictionary: JournalDictionary) {
+        if !out.isEmpty, let derived { former.append((out, derived)) }
+        out = []
         source = dictionary
         let table = dictionary.table
         var all = table.tags

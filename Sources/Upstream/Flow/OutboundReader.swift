@@ -54,6 +54,7 @@ struct OutboundReader {
     {
         let start = max(position, ahead ?? position)
         if past != nil, let more = readPast(from: position) { return more }
+        if downsampling?.hasReady == true { return takeReady(from: position, to: start) }
         let read = journal.read(from: start, maxRecords: Self.most.records, maxBytes: Self.most.bytes)
         let after = min(read.next, end)
         place = OutboundPlace()
@@ -75,18 +76,25 @@ struct OutboundReader {
             }
             if let selected = selection?.select(part, of: read.dictionary) { records.append(selected) }
         }
-        var dictionary = read.dictionary
         next = after
+        chunk = OutboundChunk(records: records, dictionary: read.dictionary, isHistorical: isHistorical)
         if downsampling != nil {
             for record in records { downsampling?.take(record, of: read.dictionary) }
             // The end of a stretch of the log is the end of a stretch of time.
             downsampling?.look(at: after == end ? Timestamp(nanoseconds: .max) : now)
-            (records, dictionary) = downsampling?.takeReady() ?? ([], dictionary)
             ahead = after
-            next = downsampling?.heldFrom ?? after
+            _ = takeReady(from: position, to: after)
         }
-        chunk = OutboundChunk(records: records, dictionary: dictionary, isHistorical: isHistorical)
         return after > start
+    }
+
+    /// What downsampling has ready of one table; the log goes on at `after` once nothing more is ready or held back.
+    private mutating func takeReady(from position: SequenceNumber, to after: SequenceNumber) -> Bool {
+        place = OutboundPlace()
+        let ready = downsampling?.takeReady()
+        chunk = ready.map { OutboundChunk(records: $0.records, dictionary: $0.dictionary, isHistorical: isHistorical) }
+        next = downsampling?.hasReady == true ? position : downsampling?.heldFrom ?? after
+        return true
     }
 
     /// The next piece of a gap in a few readings; nil when all of them are told, and the gap is next.

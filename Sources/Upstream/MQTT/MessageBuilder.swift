@@ -247,16 +247,3 @@ struct MessageBuilder {
         buffer.string(text.utf8)
     }
 }
-
-extension JournalGap.Reason {
-    /// As written in the payload.
-    var word: String {
-        switch self {
-        case .ringFull: "ring full"
-        case .corrupt: "corrupt"
-        case .diskError: "disk error"
-        case .restart: "restart"
-        case .expired: "expired"
-        }
-    }
-}
