@@ -79,15 +79,28 @@ package final class SimulatedFarEnd: Sendable {
 }
 
 /// One sink's connection to the far end. Waits for nothing: whoever drives the sink moves the clock.
+///
+/// What is sent arrives with the next turn. When the far end goes away, some of it has arrived and was confirmed, some has
+/// arrived and nobody said so, and the rest is lost.
 package struct SimulatedReceiver: Receiver, ~Copyable {
+    private enum Item {
+        case reading(UInt64, Timestamp)
+        case alarm(AlarmTransition)
+        case gap(JournalGap)
+    }
+    private struct Message {
+        var event: ReceiverEvent
+        var items: [Item]
+        var isHistorical: Bool
+    }
+
     private let farEnd: SimulatedFarEnd
     private let clock: any GatewayClock
     private let window: Int
     private let readingsPerMessage: Int
     private var isConnected = false
     private var nextID: DeliveryID = 1
-    /// Sent and not confirmed, with what will be said of it.
-    private var onTheWay: [ReceiverEvent] = []
+    private var onTheWay: [Message] = []
     private var events: [ReceiverEvent] = []
 
     package init(
@@ -106,14 +119,15 @@ package struct SimulatedReceiver: Receiver, ~Copyable {
         if isUp && !isConnected {
             farEnd.state.withLock { $0.ledger.connected() }
             events.append(.ready)
-        } else if !isUp && isConnected {
-            // Some of what was on its way is confirmed before the end is noticed.
-            let heard = farEnd.state.withLock { Int.random(in: 0...onTheWay.count, using: &$0.generator) }
-            events += onTheWay.prefix(heard)
-            events.append(.lost("the far end is away"))
-            onTheWay.removeAll()
         } else if isConnected {
-            events += onTheWay
+            let (arrived, heard) = farEnd.state.withLock { state in
+                guard !isUp else { return (onTheWay.count, onTheWay.count) }
+                let arrived = Int.random(in: 0...onTheWay.count, using: &state.generator)
+                return (arrived, Int.random(in: 0...arrived, using: &state.generator))
+            }
+            for message in onTheWay.prefix(arrived) { arrive(message) }
+            events += onTheWay.prefix(heard).map(\.event)
+            if !isUp { events.append(.lost("the far end is away")) }
             onTheWay.removeAll(keepingCapacity: true)
         }
         isConnected = isUp
@@ -127,39 +141,50 @@ package struct SimulatedReceiver: Receiver, ~Copyable {
 
     package mutating func send(_ chunk: OutboundChunk, from place: inout OutboundPlace) -> Dispatch {
         let id = nextID
-        let now = clock.wall()
-        let start = place
-        var count = 0
-        let isRefused = farEnd.state.withLock { state in
-            let first = chunk.records[start.record].number(ofReading: start.reading).value
-            if state.refused.contains(first) {
-                place.nextRecord()
-                return true
-            }
-            while place.record < chunk.records.count, count < readingsPerMessage {
-                let record = chunk.records[place.record]
-                switch record.content {
-                case .alarm(let transition): state.ledger.note(transition)
-                case .gap(let gap): state.ledger.note(gap)
-                case .readings(let batch, _):
-                    while place.reading < batch.readings.count, count < readingsPerMessage {
-                        state.ledger.note(
-                            record.number(ofReading: place.reading).value, isHistorical: chunk.isHistorical,
-                            delay: now.duration(since: batch.readings[place.reading].timestamp))
-                        place.reading += 1
-                        count += 1
-                    }
-                    if place.reading < batch.readings.count { return false }
-                }
-                place.nextRecord()
-            }
-            return false
-        }
         nextID += 1
-        onTheWay.append(isRefused ? .refused(id, "refused", records: 1) : .delivered(id))
+        let first = chunk.records[place.record].number(ofReading: place.reading).value
+        if farEnd.state.withLock({ $0.refused.contains(first) }) {
+            place.nextRecord()
+            onTheWay.append(Message(event: .refused(id, "refused", records: 1), items: [], isHistorical: false))
+            return .sent(id, readings: 0, bytes: 0)
+        }
+        var items: [Item] = []
+        var count = 0
+        while place.record < chunk.records.count, count < readingsPerMessage {
+            let record = chunk.records[place.record]
+            switch record.content {
+            case .alarm(let transition): items.append(.alarm(transition))
+            case .gap(let gap): items.append(.gap(gap))
+            case .readings(let batch, _):
+                while place.reading < batch.readings.count, count < readingsPerMessage {
+                    let number = record.number(ofReading: place.reading).value
+                    items.append(.reading(number, batch.readings[place.reading].timestamp))
+                    place.reading += 1
+                    count += 1
+                }
+                if place.reading < batch.readings.count { continue }
+            }
+            place.nextRecord()
+        }
+        onTheWay.append(Message(event: .delivered(id), items: items, isHistorical: chunk.isHistorical))
         return .sent(id, readings: count, bytes: count)
     }
 
     package mutating func discard() {}
     package mutating func close(bell: WakeUp, within limit: Duration) { isConnected = false }
+
+    private func arrive(_ message: Message) {
+        let now = clock.wall()
+        farEnd.state.withLock { state in
+            for item in message.items {
+                switch item {
+                case .alarm(let transition): state.ledger.note(transition)
+                case .gap(let gap): state.ledger.note(gap)
+                case .reading(let number, let time):
+                    state.ledger.note(
+                        number, isHistorical: message.isHistorical, delay: now.duration(since: time))
+                }
+            }
+        }
+    }
 }

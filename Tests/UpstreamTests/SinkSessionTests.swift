@@ -22,7 +22,8 @@ private struct VirtualPlant: ~Copyable {
 
     init(
         order: SendingOrder = SendingOrder(), selection: SelectionPlan = SelectionPlan(), readingsPerStep: Int = 5,
-        step: Duration = .milliseconds(100), diskBytes: Int64 = 256 << 20, columnBytes: Int64 = 0, window: Int = 20
+        step: Duration = .milliseconds(100), diskBytes: Int64 = 256 << 20, columnBytes: Int64 = 0, window: Int = 20,
+        readingsPerMessage: Int = 100
     ) {
         self.readingsPerStep = readingsPerStep
         self.step = step
@@ -34,7 +35,9 @@ private struct VirtualPlant: ~Copyable {
         session = SinkSession(
             plan: SinkPlan(
                 name: "plant", gateway: "acme/lyon", order: order, selection: selection, receiver: .mqtt(mqttPlan())),
-            receiver: SimulatedReceiver(farEnd, clock: clock, window: window), journal: journal, clock: clock,
+            receiver: SimulatedReceiver(
+                farEnd, clock: clock, window: window, readingsPerMessage: readingsPerMessage), journal: journal,
+            clock: clock,
             logger: quiet)
     }
 
@@ -219,11 +222,12 @@ struct SinkSessionTests {
     func thinned() throws {
         var plant = VirtualPlant(
             order: SendingOrder(isLiveFirst: true, replayRate: 1_000_000), readingsPerStep: 500, step: .seconds(1),
-            diskBytes: 5 << 20, columnBytes: 40 << 20)
+            diskBytes: 5 << 20, columnBytes: 40 << 20, window: 200, readingsPerMessage: 10)
         plant.pass(for: .seconds(5))
         plant.farEnd.isUp = false
         plant.pass(for: .seconds(6_000), turns: 1)
         let before = plant.farEnd.ledger
+        let cursor = plant.session.statistics.cursor
         let oldest = plant.journal.statistics.oldestSequence.value
         #expect(oldest > 400_000, "rows are long gone: \(oldest)")
         plant.farEnd.isUp = true
@@ -232,6 +236,7 @@ struct SinkSessionTests {
         let ledger = plant.farEnd.ledger
         let gap = try #require(ledger.gaps.first)
         #expect(ledger.gaps.count == 1 && gap.last.value == oldest - 1 && gap.count == oldest - gap.first.value)
+        #expect(gap.first == cursor, "the gap counts all that did not come as it was, the told ones too")
         let told = gap.first.value
         // Less what had arrived and was never confirmed.
         let thinned = (told..<oldest).count { ledger.holds($0) && !before.holds($0) }
@@ -261,6 +266,24 @@ struct SinkSessionTests {
         let isDrained = plant.drain()
         #expect(isDrained)
         #expect(plant.farEnd.ledger.readings == 0)
+        #expect(plant.journal.backlog(of: "plant").records == 0)
+    }
+
+    @Test("with a deadband sends a value again that was lost on its way, though it stands still", arguments: 1...12)
+    func standingStill(seed: Int) {
+        var selection = SelectionPlan()
+        (selection.deadband, selection.refresh) = (.absolute(1e9), .seconds(86_400))
+        var random = Seeded(seed: UInt64(seed))
+        var plant = VirtualPlant(selection: selection, readingsPerStep: 1)
+        // The first value is on its way when the link breaks; so are those that begin each further try.
+        for _ in 0..<Int.random(in: 2...20, using: &random) {
+            plant.pass(turns: 1)
+            plant.farEnd.isUp.toggle()
+        }
+        plant.farEnd.isUp = true
+        let isDrained = plant.drain()
+        #expect(isDrained)
+        #expect(plant.farEnd.ledger.readings > 0)
         #expect(plant.journal.backlog(of: "plant").records == 0)
     }
 
