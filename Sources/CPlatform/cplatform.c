@@ -1,12 +1,14 @@
 #define _GNU_SOURCE
 #include "cplatform.h"
 
-#include <pthread.h>
+#include <link.h>
 #include <malloc.h>
+#include <pthread.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
@@ -104,6 +106,24 @@ int lineside_wait_readable(int descriptor, int64_t nanoseconds) {
 void lineside_limit_arenas(int count) { mallopt(M_ARENA_MAX, count); }
 
 void lineside_return_freed_memory(void) { malloc_trim(0); }
+
+static int release_object(struct dl_phdr_info *object, size_t size, void *context) {
+    (void)size;
+    (void)context;
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    for (int i = 0; i < object->dlpi_phnum; i++) {
+        const ElfW(Phdr) *segment = &object->dlpi_phdr[i];
+        // Never written, not even by the loader's relocations (those are in segments that are writable to begin with): the
+        // file says the same again.
+        if (segment->p_type != PT_LOAD || (segment->p_flags & PF_W) || segment->p_filesz != segment->p_memsz) continue;
+        const uintptr_t start = (object->dlpi_addr + segment->p_vaddr) & ~(page - 1);
+        const uintptr_t end = (object->dlpi_addr + segment->p_vaddr + segment->p_memsz) & ~(page - 1);
+        if (end > start) madvise((void *)start, end - start, MADV_DONTNEED);
+    }
+    return 0;
+}
+
+void lineside_return_program_pages(void) { dl_iterate_phdr(release_object, NULL); }
 
 int lineside_spawn(const char *const *arguments, int output) {
     pid_t child = fork();

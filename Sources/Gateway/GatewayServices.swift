@@ -53,7 +53,7 @@ struct ReloadService: Service {
     }
 
     private func reload() {
-        defer { ProcessLimits.returnFreedMemory() }
+        defer { ProcessLimits.returnMemory() }
         do throws(ConfigurationError) {
             runtime.reload(try load(runtime.plan.tags))
         } catch {

@@ -39,6 +39,7 @@ struct WatchdogService: Service {
         let rule = LivenessRule(limit: interval * 2 / 3)
         var reported: Set<String> = []
         notification.ready()
+        var isStarting = true
         while !Task.isShuttingDownGracefully {
             let stuck = rule.stuck(runtime.loops, now: SystemClock().monotonic())
             if stuck.isEmpty {
@@ -51,6 +52,9 @@ struct WatchdogService: Service {
             }
             notification.status(runtime.statusLine)
             try? await cancelWhenGracefulShutdown { try await Task.sleep(for: min(interval / 4, .seconds(5))) }
+            // Everything has begun by now, and what it took to begin is not needed again.
+            if isStarting { ProcessLimits.returnMemory() }
+            isStarting = false
         }
         notification.stopping()
     }

@@ -23,6 +23,12 @@ struct JSONBytes {
         unsafe bytes.append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     }
 
+    /// Several pieces at once, of at most `room` bytes together.
+    @inline(__always)
+    mutating func write(room: Int, _ pieces: (inout OutputSpan<UInt8>) -> Void) {
+        bytes.append(addingCapacity: room, initializingWith: pieces)
+    }
+
     mutating func text(_ text: String) { bytes.append(contentsOf: text.utf8) }
 
     /// A comma, unless an object or a list was just begun.

@@ -25,6 +25,7 @@ struct RunCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
+        ProcessLimits.returnMemory()
         ProcessLimits.limitArenas()
         ProcessLimits.capDescriptors()
         ProcessLimits.ignoreBrokenPipes()
@@ -34,7 +35,7 @@ struct RunCommand: AsyncParsableCommand {
         let logger = Logger(label: "lineside")
 
         let loaded = try site.load()
-        ProcessLimits.returnFreedMemory()
+        ProcessLimits.returnMemory()
         let runtime = GatewayRuntime(plan: loaded.plan, version: Version.text, logger: logger)
         logger.notice(
             "lineside \(Version.text) starts",
@@ -45,6 +46,7 @@ struct RunCommand: AsyncParsableCommand {
                 try loader.load(siteFile: file, keepingIDsOf: previous).plan
             },
             notification: ServiceNotification(environment: ProcessEnvironment.current), logger: logger)
+        ProcessLimits.returnMemory()
         // A service that ends by itself has failed: the whole process ends, and the service manager starts it anew.
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(

@@ -29,6 +29,9 @@ void lineside_limit_arenas(int count);
 /// Gives freed memory back to the system, as far as malloc can.
 void lineside_return_freed_memory(void);
 
+/// Takes the pages of program code and constants out of the process; those that are used come back from the page cache.
+void lineside_return_program_pages(void);
+
 /// Starts `arguments[0]` (a path) as a child that gets SIGTERM when the calling thread ends, in a process group of its
 /// own, with its output in `output`. For the demo only: the daemon starts no programs. Returns the pid, or -1.
 int lineside_spawn(const char *const *arguments, int output);

@@ -36,6 +36,8 @@ package struct ModbusConnection<Stream: FieldStream>: Sendable {
     private var fence = AnswerFence()
     private var lastEnd = MonotonicTime(nanoseconds: 0)
     package private(set) var counts = ExchangeCounts()
+    /// Changes with each receive: answers that came with the same one came at the same time.
+    package private(set) var receipts: UInt64 = 0
 
     private struct Recent: Sendable {
         var transaction: UInt16
@@ -137,6 +139,7 @@ package struct ModbusConnection<Stream: FieldStream>: Sendable {
                 if end == buffer.count { try makeRoom() }
                 do throws(ModbusError) {
                     end += try stream.receive(into: &buffer, at: end, deadline: deadline)
+                    receipts &+= 1
                 } catch {
                     // The line was not silent: what stood there says more than that time ran out.
                     if error == .timeout, let seen { throw .malformed(seen) }

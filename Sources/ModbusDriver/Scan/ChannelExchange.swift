@@ -120,33 +120,38 @@ extension ChannelScanner {
         } else {
             try connection.begin(scans[index].cycle, window, unit: unitID, deadline: deadline)
         }
-        var previous = sent
+        var (previous, received) = (sent, sent)
+        var timestamp = Timestamp(nanoseconds: 0)
+        var isFirst = true
         while waiting != 0 {
-            let answer = try connection.next(now: previous, deadline: deadline)
-            let received = clock.monotonic()
+            let receipt = connection.receipts
+            let answer = try connection.next(now: received, deadline: deadline)
+            if connection.receipts != receipt || received == sent {
+                (previous, received) = (received, clock.monotonic())
+                // The device took the values between request and answer: the middle is off by half of that at most. What came
+                // with one receive has one time. Whole numbers: dividing a duration takes 128 bits and some calls.
+                timestamp = clock.wall()
+                timestamp.nanoseconds &-= (received.nanoseconds &- previous.nanoseconds) / 2
+            }
             waiting &= ~(1 << UInt32(answer.index - window.lowerBound))
             let request = scans[index].cycle[answer.index]
             if let error = answer.error {
                 take(error, request, index, longerBy: steps)
             } else {
                 let roundTrip = received.duration(since: sent)
-                // The device took the values between request and answer: the middle is off by half of that at most.
-                // Whole numbers: dividing a duration takes 128 bits and some calls.
-                var timestamp = clock.wall()
-                timestamp.nanoseconds &-= (received.nanoseconds &- previous.nanoseconds) / 2
                 let held = connection.buffer
                 let data = unsafe held.span.bytes.extracting(unchecked: answer.data)
                 scans[index].add(request, data: data, at: timestamp, to: &batches[index])
                 scans[index].learner.answered(request, plan: scans[index].plan)
                 noteAnswer(of: unitIndex)
-                if previous == sent { units[unitIndex].roundTrips.note(roundTrip, registers: Int(request.count)) }
+                if isFirst { units[unitIndex].roundTrips.note(roundTrip, registers: Int(request.count)) }
                 statistics.units[unitIndex].lastRoundTrip = roundTrip
                 statistics.units[unitIndex].lastGood = timestamp
                 statistics.units[unitIndex].lastError = nil
                 statistics.roundTrips += roundTrip
             }
             // In a window each answer moves the deadline: a device works on one request after the other.
-            previous = received
+            isFirst = false
             deadline = received.advanced(by: timeout)
         }
     }

@@ -26,7 +26,7 @@ struct MessageBuilder {
     private let isRetained: Bool
     /// `{"gateway":"acme/lyon","stream":"…"`
     private var origin = JSONBytes()
-    private var body = JSONBytes()
+    private var body = ReadingsText()
     private var buffer = JSONBytes()
     private var prepared: PreparedTags?
     /// The number of the newest state of each alarm that was sent: what a backlog tells later must not stay with the
@@ -90,38 +90,41 @@ struct MessageBuilder {
             place.nextRecord()
             return OutgoingMessage(topic: "", isRetained: false, readings: 0, flaw: "batch of an unknown device")
         }
-        defer { self.prepared = prepared }
+        var text = ReadingsText()
+        swap(&text, &body)
+        defer {
+            self.prepared = prepared
+            swap(&text, &body)
+        }
         let head = prepared.prepare(device)
         // 140 bytes hold `,"seq":`, `,"count":`, the time, the marks, `,"readings":[` and `]}` with their widest numbers.
         let room = payloadBytes - origin.count - head.head.count - 140
-        var (count, time, clock) = (0, Timestamp?.none, ClockState?.none)
+        var clock: ClockState?
         var expected = first
         var topic = head.topic
-        body.removeAll()
+        text.begin()
         fill: while place.record < chunk.records.count,
             case .readings(let batch, let offsets) = chunk.records[place.record].content, batch.device == device,
             clock == nil || clock == batch.clock
         {
             clock = batch.clock
             let start = chunk.records[place.record].first
-            while place.reading < batch.readings.count {
-                let before = body.count
-                let reading = batch.readings[place.reading]
+            let readings = batch.readings.span
+            prepared.prepare(readings)
+            let (tags, texts) = (prepared.tags, prepared.bytes)
+            while place.reading < readings.count {
+                let reading = readings[place.reading]
                 if topics.isPerTag {
-                    if count > 0 { break fill }
+                    if text.count > 0 { break fill }
                     topic = prepared.topic(of: reading.tag) ?? topic
                 }
                 let number = start.advanced(by: offsets.isEmpty ? place.reading : Int(offsets[place.reading]))
-                encode(
-                    reading, of: batch, sharing: time, isFirst: count == 0,
-                    skipping: number == expected ? nil : number.value - first.value, &prepared)
-                if count > 0 && body.count > room {
-                    body.truncate(to: before)
-                    break fill
-                }
-                time = time ?? reading.timestamp
+                let index = Int(reading.tag.index)
+                let isTaken = text.add(
+                    reading, of: batch, as: index < tags.count ? tags[index] : nil, in: texts.span,
+                    skipping: number == expected ? nil : number.value - first.value, room: room)
+                guard isTaken else { break fill }
                 expected = number.advanced(by: 1)
-                count += 1
                 place.reading += 1
             }
             place.nextRecord()
@@ -131,64 +134,17 @@ struct MessageBuilder {
         buffer.raw(",\"seq\":")
         buffer.unsigned(first.value)
         buffer.raw(",\"count\":")
-        buffer.integer(Int64(count))
+        buffer.integer(Int64(text.count))
         buffer.raw(head.head, of: prepared.bytes.span)
-        buffer.time(time ?? Timestamp(nanoseconds: 0))
+        buffer.time(text.time ?? Timestamp(nanoseconds: 0))
         encode(clock ?? .set)
         if chunk.isHistorical { buffer.raw(",\"historical\":true") }
         buffer.raw(",\"readings\":[")
-        buffer.raw(body)
+        buffer.raw(text.bytes)
         buffer.raw("]}")
         return OutgoingMessage(
-            topic: topic, isRetained: isRetained && !chunk.isHistorical, readings: count, first: first,
+            topic: topic, isRetained: isRetained && !chunk.isHistorical, readings: text.count, first: first,
             clock: clock ?? .set)
-    }
-
-    private mutating func encode(
-        _ reading: Reading, of batch: ReadingBatch, sharing time: Timestamp?, isFirst: Bool,
-        skipping offset: UInt64?, _ prepared: inout PreparedTags
-    ) {
-        var quality = reading.quality
-        guard prepared.isKnown(reading.tag) else {
-            // A number must stand at its place in the sequence, even if nobody knows any more what it was.
-            if !isFirst { body.raw(",") }
-            body.raw("{\"n\":null,\"v\":null,\"q\":\"BadConfigurationError\"")
-            if let offset {
-                body.raw(",\"i\":")
-                body.unsigned(offset)
-            }
-            return body.raw("}")
-        }
-        let tag = prepared.prepare(reading.tag)
-        body.raw(tag.head.dropFirst(isFirst ? 1 : 0), of: prepared.bytes.span)
-        switch reading.kind {
-        case .none: body.raw("null")
-        case .boolean: body.raw(reading.bits == 0 ? "false" : "true")
-        case .integer: body.integer(Int64(bitPattern: reading.bits))
-        case .text: body.string(batch.textBytes(of: reading))
-        case .real:
-            if !body.real(Double(bitPattern: reading.bits)) {
-                // JSON has neither NaN nor infinity.
-                body.raw("null")
-                if !quality.isBad { quality = .badDecodingError }
-            }
-        }
-        let isShared = time == nil || time == reading.timestamp
-        if quality.isGood && isShared && offset == nil { return body.raw(tag.tail, of: prepared.bytes.span) }
-        body.raw(tag.tail.dropLast(), of: prepared.bytes.span)
-        if !quality.isGood {
-            body.raw(",\"q\":")
-            body.string(quality.name.utf8)
-        }
-        if !isShared {
-            body.raw(",\"t\":")
-            body.time(reading.timestamp)
-        }
-        if let offset {
-            body.raw(",\"i\":")
-            body.unsigned(offset)
-        }
-        body.raw("}")
     }
 
     private mutating func encode(

@@ -38,13 +38,18 @@ struct PreparedTags {
     /// What the ranges of tags and devices point into.
     var bytes: [UInt8] { arena.bytes }
 
-    func isKnown(_ tag: TagID) -> Bool { tags.indices.contains(Int(tag.index)) }
     func isKnown(_ device: DeviceID) -> Bool { devices.indices.contains(Int(device.index)) }
 
-    mutating func prepare(_ tag: TagID) -> Tag {
-        let index = Int(tag.index)
-        if !tags[index].head.isEmpty { return tags[index] }
-        let descriptor = dictionary.table[tag]
+    /// All tags of `readings`, before the first of them is written: what is being read must not grow.
+    mutating func prepare(_ readings: Span<Reading>) {
+        for index in readings.indices {
+            let tag = Int(readings[index].tag.index)
+            if tag < tags.count, tags[tag].head.isEmpty { prepare(tag) }
+        }
+    }
+
+    private mutating func prepare(_ index: Int) {
+        let descriptor = dictionary.table.tags[index]
         let start = arena.count
         arena.raw(",{\"n\":")
         arena.string(descriptor.name.utf8)
@@ -57,7 +62,6 @@ struct PreparedTags {
         }
         arena.raw("}")
         tags[index].tail = tailStart..<arena.count
-        return tags[index]
     }
 
     mutating func prepare(_ device: DeviceID) -> Device {
