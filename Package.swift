@@ -201,7 +201,7 @@ let package = Package(
                 "GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "TestSupport", logging,
             ],
             path: "Tests/FieldAdversary", swiftSettings: strict),
-        tests("GatewayModelTests", ["GatewayModel"]),
+        tests("GatewayModelTests", ["GatewayModel", "TestSupport"]),
         tests("GatewayPlatformTests", ["GatewayModel", "GatewayPlatform", "TestSupport"]),
         tests("SeriesTests", ["GatewayModel", "Series", "TestSupport"]),
         tests("AcquisitionTests", ["GatewayModel", "Acquisition", "TestSupport"]),
