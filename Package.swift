@@ -127,7 +127,7 @@ let package = Package(
             "GatewayConfiguration",
             [
                 "GatewayModel", "Acquisition", "ModbusDriver", "MQTTLink", "MQTTDriver", "Journal", "Rules", "Upstream",
-                "Sparkplug", "Simulation", .product(name: "Yams", package: "Yams"),
+                "Sparkplug", "UpstreamSparkplug", "Simulation", .product(name: "Yams", package: "Yams"),
             ]),
         ours(
             "Commissioning",
