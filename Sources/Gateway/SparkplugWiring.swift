@@ -42,8 +42,8 @@ struct SparkplugWiring: Sendable {
 /// The number of a sink's last session, in a file of four bytes.
 ///
 /// Durable before the connection that uses it: a host must never meet a number again, or it takes the late will of an
-/// earlier session for the present one's. With a disk that fails it may, which is all that this costs, so nothing is said
-/// of it.
+/// earlier session for the present one's. With a disk that fails it may, which is all that this costs, so nothing is
+/// said of it.
 struct SessionNumber {
     let folder: String
     let sink: String

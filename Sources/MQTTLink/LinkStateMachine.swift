@@ -5,8 +5,8 @@ package import GatewayPlatform
 
 /// Decides what a link does next. Time is passed in, and a seed for chance.
 ///
-/// Any failure leads to a pause, at random and ever longer up to 30 s; only progress (an answer to something that we sent, or a
-/// message) makes the next pause short again, so that a broker that accepts and then breaks is not hammered.
+/// Any failure leads to a pause, at random and ever longer up to 30 s; only progress (an answer to something that we
+/// sent, or a message) makes the next one short again, so that a broker that accepts and then breaks is not hammered.
 package struct LinkStateMachine: Equatable, Sendable {
     package enum Phase: Equatable, Sendable {
         /// Nothing is open until then.

@@ -69,7 +69,9 @@ struct SparkplugSectionTests {
     func tooWide() throws {
         #expect(try wide(Self.numbers(1000)).load().warnings.isEmpty)
         let found = try wide(Self.numbers(2000)).problems()
-        #expect(found.count == 1 && found.first?.hasPrefix("site.yaml:7:10: error: the Sparkplug birth of 'press/wide' has ") == true)
+        #expect(
+            found.count == 1
+                && found.first?.hasPrefix("site.yaml:7:10: error: the Sparkplug birth of 'press/wide' has ") == true)
         let size = found.first?.split(separator: " ").compactMap { Int($0) }.first ?? 0
         #expect((300_000...600_000).contains(size), "\(found)")
         #expect(found.first?.contains("262144 at most; divide its tags over several devices") == true, "\(found)")
@@ -87,7 +89,9 @@ struct SparkplugSectionTests {
     @Test("is told of a node whose types no message holds")
     func tooWideNode() throws {
         let found = try wide(Self.numbers(9000), sink: "sparkplug: { url: \"mqtt://b\", templates: true }").problems()
-        #expect(found.contains { $0.contains("the Sparkplug birth of the node has ") && $0.contains("'templates'") }, "\(found)")
+        #expect(
+            found.contains { $0.contains("the Sparkplug birth of the node has ") && $0.contains("'templates'") },
+            "\(found)")
         #expect(found.contains { $0.contains("the Sparkplug birth of 'press/wide' has ") })
     }
 

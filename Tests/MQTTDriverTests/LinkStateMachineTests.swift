@@ -29,7 +29,9 @@ struct LinkStateMachineTests {
         #expect((machine.decision(at: at(seconds)) == .giveUp(.connectTimeout)) == givesUp)
     }
 
-    @Test("to pause longer with each failure, half a second to 30 s", arguments: zip(1...8, [1.0, 2, 4, 8, 16, 30, 30, 30]))
+    @Test(
+        "to pause longer with each failure, half a second to 30 s",
+        arguments: zip(1...8, [1.0, 2, 4, 8, 16, 30, 30, 30]))
     func backOff(failures: Int, longest: Double) {
         for seed in 0..<100 as Range<UInt64> {
             var machine = LinkStateMachine(stallLimit: .seconds(15), now: at(0), seed: seed)

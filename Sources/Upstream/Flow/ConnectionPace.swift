@@ -3,11 +3,10 @@
 internal import GatewayModel
 package import GatewayPlatform
 
-/// Decides what the connection to a receiver does next. Time is passed in, and a seed
-/// for chance.
+/// Decides what the connection to a receiver does next. Time is passed in, and a seed for chance.
 ///
-/// A failure leads to a pause, at random and ever longer up to 30 s; only what the receiver has taken makes the next pause short
-/// again. A refusal that waits for somebody (no rights, no such database) is asked for again every 15 to 30 s.
+/// A failure leads to a pause, at random and ever longer up to 30 s; only what the receiver has taken makes the next one
+/// short again. A refusal that waits for somebody (no rights, no such database) is asked for again every 15 to 30 s.
 package struct ConnectionPace: Equatable, Sendable {
     package enum Phase: Equatable, Sendable {
         case resting(until: MonotonicTime)
