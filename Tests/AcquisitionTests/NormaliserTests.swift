@@ -159,6 +159,7 @@ struct RowTests {
             NormalisationPlan(encoding: .fourQuadrant), NormalisationPlan(kind: .text),
             NormalisationPlan(counter: CounterPlan(wrapsAt: 100, givesIncrements: true)),
             NormalisationPlan(scale: -1, deadband: 0.5),
+            NormalisationPlan(curve: PiecewiseLine([.init(-5, 3), .init(0, 0), .init(50, 20)]), range: 0...10, deadband: 1),
         ]
         var (rowWise, oneByOne) = (plans.map { Normaliser($0) }, plans.map { Normaliser($0) })
         var time: Int64 = 1_000_000_000
