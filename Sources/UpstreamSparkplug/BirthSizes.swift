@@ -22,26 +22,35 @@ package struct BirthSize: Equatable, Sendable {
         let now = Timestamp(nanoseconds: 1_800_000_000_000_000_000)
         let longText = String(repeating: "x", count: Limits.textBytes)
         let long = PresentReading(value: .text(longText), quality: .uncertainEngineeringUnitsExceeded, timestamp: now)
-        var least = Roster(table, plan: plan)
         var most = Roster(table, plan: plan, alarms: alarms)
+        // Seldom needed. Its tags have the same aliases: alarms come behind them.
+        var least: Roster?
         var writer = BirthWriter(gateway: table.site, stream: stream)
         var result: [BirthSize] = []
 
-        func note(_ device: String?, _ least: Int, _ most: Int) {
-            if most > limit { result.append(BirthSize(device: device, least: least, most: most)) }
-        }
-        func size(_ roster: inout Roster, _ index: Int, _ present: (TagID) -> PresentReading?) -> Int {
-            writer.writeDeviceBirth(&roster, index, at: now, seq: 255, present: present, isWritable: { _ in false })
+        func withLeast(_ write: (inout Roster) -> Void) -> Int {
+            var roster = least ?? Roster(table, plan: plan)
+            write(&roster)
+            least = roster
             return writer.payload.count
         }
         writer.writeNodeBirth(&most, birthNumber: 255, at: now, seq: 0)
-        let mostOfNode = writer.payload.count
-        writer.writeNodeBirth(&least, birthNumber: 255, at: now, seq: 0)
-        note(nil, writer.payload.count, mostOfNode)
-        for index in least.devices.indices {
-            let most = size(&most, index) { table[$0].kind == .text ? long : nil }
-            guard most > limit else { continue }
-            note(least.devices[index].path, size(&least, index) { _ in nil }, most)
+        let ofNode = writer.payload.count
+        if ofNode > limit {
+            let size = withLeast { writer.writeNodeBirth(&$0, birthNumber: 255, at: now, seq: 0) }
+            result.append(BirthSize(device: nil, least: size, most: ofNode))
+        }
+        for (index, device) in most.devices.enumerated() {
+            writer.writeDeviceBirth(
+                &most, index, at: now, seq: 255, present: { table[$0].kind == .text ? long : nil },
+                isWritable: { _ in false })
+            let ofDevice = writer.payload.count
+            guard ofDevice > limit else { continue }
+            let size = withLeast {
+                writer.writeDeviceBirth(
+                    &$0, index, at: now, seq: 255, present: { _ in nil }, isWritable: { _ in false })
+            }
+            result.append(BirthSize(device: device.path, least: size, most: ofDevice))
         }
         return result
     }
