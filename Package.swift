@@ -127,7 +127,7 @@ let package = Package(
             "GatewayConfiguration",
             [
                 "GatewayModel", "Acquisition", "ModbusDriver", "MQTTLink", "MQTTDriver", "Journal", "Rules", "Upstream",
-                "Sparkplug", "Simulation", .product(name: "Yams", package: "Yams"),
+                "Sparkplug", "UpstreamSparkplug", "Simulation", .product(name: "Yams", package: "Yams"),
             ]),
         ours(
             "Commissioning",
@@ -206,7 +206,7 @@ let package = Package(
                 "GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "TestSupport", logging,
             ],
             path: "Tests/FieldAdversary", swiftSettings: strict),
-        tests("GatewayModelTests", ["GatewayModel"]),
+        tests("GatewayModelTests", ["GatewayModel", "TestSupport"]),
         tests("GatewayPlatformTests", ["GatewayModel", "GatewayPlatform", "TestSupport"]),
         tests("SeriesTests", ["GatewayModel", "Series", "TestSupport"]),
         tests("AcquisitionTests", ["GatewayModel", "Acquisition", "TestSupport"]),

@@ -11,10 +11,14 @@ package struct NormalisationPlan: Equatable, Sendable {
     package var offset: Double
     /// The plausible range of the result; outside it the quality is uncertain.
     package var range: ClosedRange<Double>?
+    /// Instead of scale and offset: the value at some raw numbers, unit conversion included.
+    package var curve: PiecewiseLine?
     /// How the raw number spells the value, where it isn't the number itself.
     package var encoding: NumberEncoding
     /// The flag is this bit of the raw whole number, 0 the least significant; nil for a flag that is a value of its own.
     package var bit: Int?
+    /// Where a source sends names: a text that is one of these stands for its code.
+    package var names: [StateName]
     /// A count that only grows, and how its registers come round.
     package var counter: CounterPlan?
     /// Raw numbers that mean "no value" (a broken sensor): quality bad, never a number. NaN and infinity always do.
@@ -25,15 +29,18 @@ package struct NormalisationPlan: Equatable, Sendable {
     package var maxAge: Duration
 
     package init(
-        kind: ValueKind = .real, scale: Double = 1, offset: Double = 0, encoding: NumberEncoding = .plain,
-        bit: Int? = nil, counter: CounterPlan? = nil, range: ClosedRange<Double>? = nil, sentinels: [Double] = [],
-        deadband: Double? = nil, maxAge: Duration = .seconds(60)
+        kind: ValueKind = .real, scale: Double = 1, offset: Double = 0, curve: PiecewiseLine? = nil,
+        encoding: NumberEncoding = .plain, bit: Int? = nil, names: [StateName] = [], counter: CounterPlan? = nil,
+        range: ClosedRange<Double>? = nil, sentinels: [Double] = [], deadband: Double? = nil,
+        maxAge: Duration = .seconds(60)
     ) {
         self.kind = kind
         self.scale = scale
         self.offset = offset
+        self.curve = curve
         self.encoding = encoding
         self.bit = bit
+        self.names = names
         self.counter = counter
         self.range = range
         self.sentinels = sentinels

@@ -44,14 +44,20 @@ package struct Normaliser: Sendable {
     /// What the short way never looks at, out of its way.
     private final class Settings: Sendable {
         let plan: NormalisationPlan
-        init(_ plan: NormalisationPlan) { self.plan = plan }
+        let names: CodeNames
+        init(_ plan: NormalisationPlan) {
+            self.plan = plan
+            names = CodeNames(plan.names)
+        }
     }
 
     package init(_ plan: NormalisationPlan) {
         settings = Settings(plan)
         kind = plan.kind
         let line = Line(scale: plan.scale, offset: plan.offset)
-        (scale, offset, divisor) = (line.scale, line.offset, line.divisor)
+        // A curve is no line: NaN leads to where it is asked, and costs the others nothing.
+        scale = plan.curve == nil ? line.scale : .nan
+        (offset, divisor) = (line.offset, line.divisor)
         sentinel = plan.sentinels.first ?? .nan
         low = plan.range?.lowerBound ?? -.infinity
         high = plan.range?.upperBound ?? .infinity
@@ -61,7 +67,8 @@ package struct Normaliser: Sendable {
         counter = givesIncrements ? [CounterWatch(wrapsAt: plan.counter?.wrapsAt)] : []
         let isLinear = plan.scale != 1 || plan.offset != 0
         let isShort =
-            plan.encoding == .plain && plan.sentinels.count <= 1 && plan.bit == nil && !givesIncrements
+            plan.encoding == .plain && plan.curve == nil && plan.sentinels.count <= 1 && plan.bit == nil
+            && !givesIncrements
         let last: RawSample.Kind? =
             switch plan.kind {
             case .real: isShort ? .real : nil
@@ -71,8 +78,6 @@ package struct Normaliser: Sendable {
             }
         lastShortKind = last.map { Int8($0.rawValue) } ?? -1
     }
-
-    private var plan: NormalisationPlan { settings.plan }
 
     /// Adds the readings of a row of samples to `readings`, those that are to be passed on.
     /// - Parameter normalisers: where the samples' positions point to.
@@ -150,7 +155,9 @@ package struct Normaliser: Sendable {
         if isSentinel(raw) { return unreadable(.badSensorFailure, tag: tag, at: timestamp) }
         switch kind {
         case .boolean:
-            guard let flag = plan.bit.map({ raw.isSet(bit: $0) }) ?? raw.flag else { return unreadable(.badTypeMismatch, tag: tag, at: timestamp) }
+            guard let flag = settings.plan.bit.map({ raw.isSet(bit: $0) }) ?? raw.flag else {
+                return unreadable(.badTypeMismatch, tag: tag, at: timestamp)
+            }
             return pass(flag ? 1 : 0, bits: flag ? 1 : 0, .good, tag, timestamp)
         case .integer:
             guard let integer = integer(raw) else { return unreadable(.badNumericOverflow, tag: tag, at: timestamp) }
@@ -170,13 +177,23 @@ package struct Normaliser: Sendable {
         return real(raw.number.scaled(byPowerOfTen: exponent), tag, timestamp)
     }
 
-    /// Adds the reading of a text to `batch`, cut at `Limits.textBytes`; a text for a number's tag is a bad reading.
+    /// Adds the reading of a text to `batch`, cut at `Limits.textBytes`. For a number's tag, or a flag's, it is the name
+    /// of a code, or a bad reading.
+    /// - Returns: false when the text means nothing to the tag.
+    @discardableResult
     package mutating func text(
         _ bytes: ArraySlice<UInt8>, tag: TagID, at timestamp: Timestamp, into batch: inout ReadingBatch
-    ) {
+    ) -> Bool {
         guard kind == .text else {
-            if let reading = unreadable(.badTypeMismatch, tag: tag, at: timestamp) { batch.readings.append(reading) }
-            return
+            let code = settings.names.code(of: bytes)
+            let reading =
+                if let code {
+                    reading(.integer(code), tag: tag, at: timestamp)
+                } else {
+                    unreadable(.badTypeMismatch, tag: tag, at: timestamp)
+                }
+            if let reading { batch.readings.append(reading) }
+            return code != nil
         }
         var end = min(bytes.endIndex, bytes.startIndex + Limits.textBytes)
         // Never in the middle of a character: UTF-8 continuation bytes are 10xxxxxx.
@@ -186,6 +203,7 @@ package struct Normaliser: Sendable {
         let time = notePassed(.nan, .good, timestamp)
         let bits = UInt64(offset) << 32 | UInt64(end - bytes.startIndex)
         batch.readings.append(Reading(tag: tag, timestamp: time, kind: .text, bits: bits))
+        return true
     }
 
     /// The reading of a tag that could not be read. Passed on when the reason is new, and every `maxAge` after.
@@ -196,9 +214,20 @@ package struct Normaliser: Sendable {
 
     private mutating func real(_ raw: Double, _ tag: TagID, _ timestamp: Timestamp) -> Reading? {
         if !counter.isEmpty { return increment(to: raw, exponent: 0, tag, timestamp) }
-        let number = value(of: plan.encoding == .plain ? raw : plan.encoding.value(of: raw))
-        guard number.isFinite else { return unreadable(.badSensorFailure, tag: tag, at: timestamp) }
+        let encoding = settings.plan.encoding
+        let number = value(of: encoding == .plain ? raw : encoding.value(of: raw))
+        guard number.isFinite else { return onCurve(raw, tag, timestamp) }
         return pass(number, bits: number.bitPattern, quality(of: number), tag, timestamp)
+    }
+
+    /// What the curve says of a raw number, if there is one; beyond its ends the nearest that it knows, uncertain.
+    @inline(never)
+    private mutating func onCurve(_ raw: Double, _ tag: TagID, _ timestamp: Timestamp) -> Reading? {
+        guard raw.isFinite, let found = settings.plan.curve?.value(of: raw) else {
+            return unreadable(.badSensorFailure, tag: tag, at: timestamp)
+        }
+        let quality = found.isInside ? quality(of: found.value) : .uncertainEngineeringUnitsExceeded
+        return pass(found.value, bits: found.value.bitPattern, quality, tag, timestamp)
     }
 
     /// What was counted since the reading before. The raw counts are subtracted, because scaled ones are rounded.
@@ -252,12 +281,12 @@ package struct Normaliser: Sendable {
         // Most tags have none or one: the list is looked at only by those that have more.
         let number = raw.number
         if number == sentinel { return true }
-        return lastShortKind < 0 && plan.sentinels.contains { $0 == number }
+        return lastShortKind < 0 && settings.plan.sentinels.contains { $0 == number }
     }
 
     /// The raw value as the tag's integer; nil when it has a fraction or doesn't fit into 64 bits with a sign.
     private func integer(_ raw: RawValue) -> Int64? {
-        if plan.scale == 1 && plan.offset == 0 {
+        if settings.plan.scale == 1 && settings.plan.offset == 0 {
             switch raw {
             case .integer(let integer): return integer
             case .unsigned(let unsigned): return Int64(exactly: unsigned)

@@ -82,7 +82,9 @@ extension RawValue {
         switch self {
         case .integer(let integer): integer >> Int64(bit) & 1 == 1
         case .unsigned(let unsigned): unsigned >> UInt64(bit) & 1 == 1
-        case .boolean, .real: nil
+        // JSON and CSV have one kind of number: 5.0 is whole.
+        case .real(let real): Int64(exactly: real).map { $0 >> Int64(bit) & 1 == 1 }
+        case .boolean: nil
         }
     }
 }

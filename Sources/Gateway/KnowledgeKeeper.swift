@@ -76,24 +76,11 @@ final class KnowledgeKeeper: Sendable {
             let text = known.withLock { $0.text }
             guard text != written else { continue }
             do throws(DiskError) {
-                try write(Array(text.utf8))
+                try POSIXDisk(path: folder).store(Array(text.utf8), as: Self.file)
                 written = text
             } catch {
                 logger.warning("what devices taught cannot be written down: \(error)")
             }
         }
-    }
-
-    /// A new file takes the old one's place when it is whole.
-    private func write(_ bytes: [UInt8]) throws(DiskError) {
-        let disk = try POSIXDisk(path: folder)
-        let name = "\(Self.file).new"
-        // What an earlier attempt left may be longer.
-        try? disk.remove(name)
-        let file = try disk.open(name, create: true)
-        try unsafe file.write(bytes.span.bytes, at: 0)
-        try file.sync()
-        try disk.rename(name, to: Self.file)
-        try disk.syncDirectory()
     }
 }

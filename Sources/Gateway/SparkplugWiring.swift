@@ -41,9 +41,10 @@ struct SparkplugWiring: Sendable {
 
 /// The number of a sink's last session, in a file of four bytes.
 ///
-/// Not synced: a power cut may take the last numbers, and what a host mistakes then is one late will. A disk that fails
-/// costs the same, so nothing is said of it.
-private struct SessionNumber {
+/// Durable before the connection that uses it: a host must never meet a number again, or it takes the late will of an
+/// earlier session for the present one's. With a disk that fails it may, which is all that this costs, so nothing is
+/// said of it.
+struct SessionNumber {
     let folder: String
     let sink: String
     private var file: String { "sparkplug-\(sink)" }
@@ -58,8 +59,6 @@ private struct SessionNumber {
     func keep(_ number: UInt8) {
         let digits = String(number)
         let line = String(repeating: "0", count: 3 - digits.count) + digits + "\n"
-        guard let disk = try? POSIXDisk(path: folder), let open = try? disk.open(file, create: true) else { return }
-        let bytes = Array(line.utf8)
-        try? open.write(unsafe bytes.span.bytes, at: 0)
+        try? POSIXDisk(path: folder).store(Array(line.utf8), as: file)
     }
 }

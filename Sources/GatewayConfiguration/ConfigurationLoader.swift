@@ -81,12 +81,16 @@ package struct ConfigurationLoader: Sendable {
             files.append(file)
             if let root = parse(file) { rules.read(root) }
         }
+        let numbering = draft.plant.numbering
+        let table = numbering.table(site: draft.plant.site)
+        if problems.errorCount == 0, let sinks = draft.parts?.sinks {
+            BirthCheck(table: table, rules: rules.rules, problems: problems).check(sinks, site: site)
+        }
         guard problems.errorCount == 0, let parts = draft.parts else {
             throw ConfigurationError(problems: problems.all)
         }
-        let numbering = draft.plant.numbering
         let plan = GatewayPlan(
-            tags: numbering.table(site: draft.plant.site), channels: parts.channels, sources: parts.sources,
+            tags: table, channels: parts.channels, sources: parts.sources,
             store: parts.store, memoryBytes: parts.memoryBytes, rules: rules.rules, sinks: parts.sinks,
             http: parts.http, simulation: parts.simulation, writes: parts.writes?.policy,
             commandBroker: parts.writes?.broker)

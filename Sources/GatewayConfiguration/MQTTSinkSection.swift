@@ -39,7 +39,8 @@ struct MQTTSinkSection {
         if health != nil && shape == .thingsboard {
             problems.error(reader.place(of: "health"), "a ThingsBoard has no topic for 'health'")
         }
-        reader.refuseLater("qos", "last_values")
+        refuseLastValues(reader)
+        reader.refuseLater("qos")
         reader.finish()
         guard let broker else { return nil }
         var plan = MQTTReceiverPlan(
@@ -49,6 +50,15 @@ struct MQTTSinkSection {
         plan.expiry = expiry
         plan.health = health
         return plan
+    }
+
+    /// What a design called so is `retain`.
+    private func refuseLastValues(_ reader: MappingReader) {
+        guard reader.node("last_values") != nil else { return }
+        problems.error(
+            reader.place(of: "last_values"),
+            "the broker keeps last values with 'retain: true', and those of each tag when 'topic' has a {tag}; "
+                + "leave 'last_values' out")
     }
 
     /// `json` is what the first version called our own shape.

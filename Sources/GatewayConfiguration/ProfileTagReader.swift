@@ -24,7 +24,7 @@ struct ProfileTagReader {
         let isAlone = reader.value("alone", .flag, default: false)
         guard let register else {
             // What can still be read is read for its problems; units have no meaning without a type.
-            reader.ignore("unit", "to", "scale", "offset", "range", "deadband", "invalid", "max_age")
+            reader.ignore("unit", "to", "scale", "offset", "table", "range", "deadband", "invalid", "max_age")
             reader.ignore("kind", "description", "type", "length", "order", "exponent", "decimals", "encoding")
             reader.ignore("counter", "flags", "states", "writable")
             reader.finish()
@@ -32,9 +32,14 @@ struct ProfileTagReader {
         }
         let exponent = registers.exponent(reader, beside: register)
         let value = value(reader, register, hasExponent: reader.has("exponent") || reader.has("decimals"))
-        let states = states(reader, register, value)
+        let isWord = (register.type == .u16 || register.type == .u32) && register.at.bits == nil
+        let codes = CodeSection(
+            reader: reader, rawKind: register.type.rawKind,
+            type: register.isBitField && register.type == .u16 ? "a bit field" : register.type.rawValue,
+            source: "register")
+        let states = codes.states(value)
         let writable = WritableSection(reader: reader, register: register, value: value).read()
-        let flags = flags(reader, of: register)
+        let flags = codes.flags(last: isWord ? register.words * 16 - 1 : nil, owner: "a u16 or u32")
         reader.refuseLater("write", "wear", "expr")
         reader.finish()
         guard let value, let group, problems.errorCount == errors else { return [] }
@@ -44,7 +49,7 @@ struct ProfileTagReader {
             writable: writable)
         // What increments a counter gives is shown by the counter.
         if value.normalisation.counter?.givesIncrements != true { tag.signal = SignalNotation.standard(tag) }
-        return [tag] + flags.map { flag($0, of: tag) }
+        return [tag] + flags.map { flag($0, at: register.place(ofBit: $0.bit), of: tag) }
     }
 
     private func value(_ reader: MappingReader, _ register: ProfileRegister, hasExponent: Bool) -> CompiledValue? {
@@ -79,70 +84,12 @@ struct ProfileTagReader {
         return name
     }
 
-    /// Names of codes, such as `{0: stopped, 1: running}`.
-    private func states(
-        _ reader: MappingReader, _ register: ProfileRegister, _ value: CompiledValue?
-    ) -> [StateName] {
-        let entries = reader.names("states", "the states, such as {0: stopped, 1: running}")
-        guard !entries.isEmpty else { return [] }
-        guard register.type.rawKind == .integer || register.type.rawKind == .boolean else {
-            problems.error(
-                reader.place(of: "states"), "'states' names whole numbers; this tag is \(register.type.rawValue)")
-            return []
-        }
-        if let value, value.kind == .real {
-            problems.error(
-                reader.place(of: "states"),
-                "'states' names whole numbers as they stand in the register; this tag has a scale, an offset or another unit"
-            )
-            return []
-        }
-        return entries.compactMap { entry in
-            let name = reader.read(entry.value, .matching("a name of the state") { !$0.isEmpty && $0.count <= 128 })
-            guard let code = Int64(entry.key) else {
-                problems.error(entry.place, "expected the number of a state, found '\(entry.key)'")
-                return nil
-            }
-            return name.map { StateName(code: code, name: $0) }
-        }
-    }
-
-    /// A bit that has a name, on its own.
-    private struct Flag {
-        var name: String
-        var place: Place
-        var bit: Int
-        var at: RegisterAddress
-    }
-
-    /// Named bits, such as `{0: ready, 3: tripped}`; bit 0 is the least significant of the whole number.
-    private func flags(_ reader: MappingReader, of word: ProfileRegister) -> [Flag] {
-        let entries = reader.names("flags", "the flags, such as {0: ready, 3: tripped}")
-        guard !entries.isEmpty else { return [] }
-        guard word.type == .u16 || word.type == .u32, word.at.bits == nil else {
-            problems.error(
-                reader.place(of: "flags"),
-                "'flags' names the bits of a u16 or u32; this tag is \(word.isBitField ? "a bit field" : word.type.rawValue)"
-            )
-            return []
-        }
-        let last = word.words * 16 - 1
-        return entries.compactMap { entry in
-            let name = reader.read(entry.value, .name)
-            guard entry.key.utf8.allSatisfy(\.isDigit), let bit = Int(entry.key), bit <= last else {
-                problems.error(entry.place, "expected a bit from 0 to \(last), found '\(entry.key)'")
-                return nil
-            }
-            return name.map { Flag(name: $0, place: entry.place, bit: bit, at: word.place(ofBit: bit)) }
-        }
-    }
-
-    private func flag(_ flag: Flag, of word: ProfileTag) -> ProfileTag {
+    private func flag(_ flag: NamedBit, at place: RegisterAddress, of word: ProfileTag) -> ProfileTag {
         var plan = NormalisationPlan(kind: .boolean, maxAge: word.value.normalisation.maxAge)
         // A word that is passed on when it changes has bits that are.
         if word.value.normalisation.deadband != nil { plan.deadband = 0 }
         var tag = ProfileTag(
-            name: flag.name, place: flag.place, at: flag.at, type: .bool, order: .abcd, words: 1,
+            name: flag.name, place: flag.place, at: place, type: .bool, order: .abcd, words: 1,
             isAlone: word.isAlone, group: word.group,
             value: CompiledValue(kind: .boolean, unit: "", normalisation: plan), isFlagOfWord: true)
         if !word.value.normalisation.sentinels.isEmpty {

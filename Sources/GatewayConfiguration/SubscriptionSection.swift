@@ -77,20 +77,23 @@ final class SubscriptionSection {
         var plans: [MQTTTagPlan] = []
         var fields: [SimulatedSensor.Field] = []
         for entry in tags?.entries ?? [] {
-            guard let (at, value, signal) = tag(entry), let index, let device else { continue }
-            if plant.devices[index].tags.contains(where: { $0.name == entry.key }) {
-                problems.error(entry.place, "\(plant.devices[index].path) already has a tag '\(entry.key)'")
-                continue
+            guard let (at, value, signal, flags) = tag(entry), let index, let device else { continue }
+            let word = (name: entry.key, place: entry.place, value: value)
+            for (name, place, value) in [word] + flags.map({ ($0.name, $0.place, Self.flag($0, of: value)) }) {
+                if plant.devices[index].tags.contains(where: { $0.name == name }) {
+                    problems.error(place, "\(plant.devices[index].path) already has a tag '\(name)'")
+                    continue
+                }
+                let id = plant.numbering.tag(
+                    name, of: device, kind: value.kind, unit: value.unit, range: value.normalisation.range,
+                    period: every, source: at.description, states: value.normalisation.names)
+                plant.add(PlantTag(name: name, id: id, kind: value.kind, unit: value.unit), to: index)
+                plans.append(MQTTTagPlan(tag: id, at: at, normalisation: value.normalisation))
             }
-            let id = plant.numbering.tag(
-                entry.key, of: device, kind: value.kind, unit: value.unit, range: value.normalisation.range,
-                period: every, source: at.description)
-            plant.add(PlantTag(name: entry.key, id: id, kind: value.kind, unit: value.unit), to: index)
-            plans.append(MQTTTagPlan(tag: id, at: at, normalisation: value.normalisation))
             fields.append(
                 .init(
                     at: at, kind: value.kind, signal: signal, scale: value.normalisation.scale,
-                    offset: value.normalisation.offset))
+                    offset: value.normalisation.offset, curve: value.normalisation.curve))
         }
         reader.finish()
         if problems.errorCount > before, let index { plant.markIncomplete(index) }
@@ -157,7 +160,7 @@ final class SubscriptionSection {
     }
     private var links: [String: [String]] = [:]
 
-    private func tag(_ entry: YAMLEntry) -> (JSONPath, CompiledValue, Signal)? {
+    private func tag(_ entry: YAMLEntry) -> (JSONPath, CompiledValue, Signal, flags: [NamedBit])? {
         guard Notation<String>.name.parse(entry.key) != nil else {
             problems.error(entry.place, "expected \(Notation<String>.name.expected), found '\(entry.key)'")
             return nil
@@ -167,7 +170,12 @@ final class SubscriptionSection {
         let type = reader.value("type", Notation<FieldType>.word, default: .number)
         var section = ValueSection(reader: reader, rawKind: type.rawKind)
         if type == .integer { section.spelling = .integer(bits: 64, isSigned: true) }
-        let value = section.read()
+        var value = section.read()
+        let codes = CodeSection(reader: reader, rawKind: type.rawKind, type: type.rawValue, source: "payload")
+        // A payload may hold the name instead of the code.
+        let states = codes.states(value)
+        value?.normalisation.names = states
+        let flags = codes.flags(last: type == .integer ? 63 : nil, owner: "an integer")
         var signal: Signal?
         if let node = reader.node("simulate") {
             signal = SignalNotation.read(node, kind: value?.kind ?? type.rawKind, problems: problems)
@@ -175,7 +183,17 @@ final class SubscriptionSection {
         reader.finish()
         guard let at, let value else { return nil }
         let standard = SignalNotation.standard(kind: value.kind, range: value.normalisation.range)
-        return (at, value, signal ?? standard)
+        return (at, value, signal ?? standard, flags)
+    }
+
+    /// A bit of a word that has a name; bad together with its word.
+    private static func flag(_ flag: NamedBit, of word: CompiledValue) -> CompiledValue {
+        let plan = word.normalisation
+        return CompiledValue(
+            kind: .boolean, unit: "",
+            normalisation: NormalisationPlan(
+                kind: .boolean, bit: flag.bit, sentinels: plan.sentinels, deadband: plan.deadband.map { _ in 0 },
+                maxAge: plan.maxAge))
     }
 
     private enum FieldType: String, CaseIterable {

@@ -1,4 +1,4 @@
-// What registers' and topics' tags have in common: unit, scale, range, deadband, sentinels.
+// What registers' and topics' tags have in common: unit, scale or table, range, deadband, sentinels.
 
 internal import Acquisition
 internal import GatewayModel
@@ -41,14 +41,18 @@ struct ValueSection {
         let encoding = encoding()
         let isRaw =
             (scale ?? 1) == 1 && (offset ?? 0) == 0 && conversion == nil && encoding == .plain && !hasExponent
+            && !reader.has("table")
         // Of two counts their difference may be wanted in parts, after a reset its least: a real number.
         let kind: ValueKind = rawKind == .integer && isRaw && role != .increments ? .integer : .real
         let (factor, shift) = conversion ?? (1, 0)
         var plan = NormalisationPlan(
             kind: kind, scale: (scale ?? 1) * factor, offset: (offset ?? 0) * factor + shift,
             encoding: encoding, counter: counter(role), maxAge: maxAge)
+        plan.curve = curve(role) { number in conversion.map { number * $0.scale + $0.offset } ?? number }
+        // It has converted its values.
+        if plan.curve != nil { (plan.scale, plan.offset) = (1, 0) }
         plan.range = Self.range(reader, in: unit ?? "")
-        plan.deadband = deadband(in: unit ?? "")
+        plan.deadband = deadband(in: unit ?? "", over: plan.range)
         plan.sentinels = sentinels()
         readMaxAge(into: &plan)
         if role == .increments { checkIncrements(plan, offset: offset) }
@@ -59,14 +63,14 @@ struct ValueSection {
     /// A flag or a text: no number, so nothing that scales or compares.
     private func plain() -> CompiledValue? {
         let noun = rawKind == .text ? "text" : "a flag"
-        var keys = ["unit", "to", "scale", "offset", "range", "invalid", "encoding", "counter"]
+        var keys = ["unit", "to", "scale", "offset", "table", "range", "invalid", "encoding", "counter"]
         if rawKind == .text { keys.append("deadband") }
         for key in keys where reader.node(key) != nil {
             problems.error(reader.place(of: key), "'\(key)' is for numbers; this tag is \(noun)")
         }
         var plan = NormalisationPlan(kind: rawKind, maxAge: maxAge)
         // A deadband of 0 passes a flag on only when it changes.
-        if rawKind == .boolean { plan.deadband = deadband(in: "") }
+        if rawKind == .boolean { plan.deadband = deadband(in: "", over: nil) }
         readMaxAge(into: &plan)
         return CompiledValue(kind: rawKind, unit: "", normalisation: plan)
     }
@@ -75,6 +79,23 @@ struct ValueSection {
         if let age = reader.value("max_age", .duration(from: .milliseconds(100), to: .seconds(86400))) {
             plan.maxAge = age
         }
+        guard reader.node("refresh") != nil else { return }
+        problems.error(
+            reader.place(of: "refresh"), "'refresh' is a sink's; how old a tag's reading may get is 'max_age'")
+    }
+
+    /// Instead of scale and offset.
+    private func curve(_ role: TagRole?, convert: @escaping (Double) -> Double) -> PiecewiseLine? {
+        let unit = reader.entries.first { $0.key == "unit" }?.value.text ?? ""
+        let curve = CurveSection(reader: reader, unit: unit, convert: convert).read()
+        guard reader.has("table") else { return nil }
+        for key in ["scale", "offset", "encoding"] where reader.has(key) {
+            problems.error(reader.place(of: key), "a 'table' says all that '\(key)' could: keep one of them")
+        }
+        if role == .counter || role == .increments {
+            problems.error(reader.place(of: "table"), "a count has no 'table'")
+        }
+        return curve
     }
 
     /// The outgoing unit, and how values get there when it isn't the one in which they are written.
@@ -138,7 +159,15 @@ struct ValueSection {
         return low...high
     }
 
-    private func deadband(in unit: String) -> Double? {
+    private func deadband(in unit: String, over range: ClosedRange<Double>?) -> Double? {
+        if let part = partOfRange(unit) {
+            guard let range else {
+                problems.error(
+                    reader.place(of: "deadband"), "a deadband in % is a part of 'range', which this tag doesn't have")
+                return nil
+            }
+            return (range.upperBound - range.lowerBound) * part
+        }
         guard let deadband = reader.value("deadband", .quantity(in: unit, isDifference: true)) else { return nil }
         guard deadband >= 0 else {
             problems.error(
@@ -146,6 +175,14 @@ struct ValueSection {
             return nil
         }
         return deadband
+    }
+
+    /// `1 %` as 0.01. A pure number, and one in per cent, take it as the quantity that it is.
+    private func partOfRange(_ unit: String) -> Double? {
+        guard let text = reader.node("deadband")?.text, let (number, symbol) = Spelling.quantity(text), symbol == "%",
+            (0...100).contains(number), unit != "%", unit != "1", !unit.isEmpty
+        else { return nil }
+        return number / 100
     }
 
     private func encoding() -> NumberEncoding {

@@ -55,6 +55,7 @@ struct WritableSection {
         if reader.has("exponent") || reader.has("decimals") {
             return "a number whose scale the device chooses can't be written"
         }
+        if reader.has("table") { return "a number with a table can't be written" }
         if reader.has("encoding") { return "a number with an encoding can't be written" }
         return nil
     }

@@ -112,16 +112,22 @@ package struct MessageDecoder: Sendable {
             reading = tags[index].normaliser.unreadable(.badSensorFailure, tag: tag, at: timestamp)
         case (.boolean(let flag), .boolean):
             reading = tags[index].normaliser.reading(.boolean(flag), tag: tag, at: timestamp)
+        case (.number(let number), .boolean) where plan.tags[index].normalisation.bit != nil:
+            reading = tags[index].normaliser.reading(number.raw, tag: tag, at: timestamp)
         case (.number(let number), .boolean) where number.real == 0 || number.real == 1:
             reading = tags[index].normaliser.reading(.boolean(number.real == 1), tag: tag, at: timestamp)
         case (.number(let number), .integer), (.number(let number), .real):
             reading = tags[index].normaliser.reading(number.raw, tag: tag, at: timestamp)
-        case (.text(let text, let isUnescaped), .text):
+        case (.text(let text, let isUnescaped), _):
             let slice =
                 isUnescaped
                 ? reader.unescaped[text]
                 : bytes[range.lowerBound + text.lowerBound..<range.lowerBound + text.upperBound]
-            return tags[index].normaliser.text(slice, tag: tag, at: timestamp, into: &batch)
+            // For a number or a flag it may be the name of a state.
+            if !tags[index].normaliser.text(slice, tag: tag, at: timestamp, into: &batch) {
+                outcome.typeMismatches += 1
+            }
+            return
         default:
             outcome.typeMismatches += 1
             reading = tags[index].normaliser.unreadable(.badTypeMismatch, tag: tag, at: timestamp)

@@ -39,7 +39,7 @@ package struct BrokerLink: ~Copyable {
         self.clock = clock
         rotation = BrokerRotation(servers: plan.servers.count, version: plan.version)
         attempts = Array(repeating: 0, count: plan.servers.count)
-        machine = LinkStateMachine(stallLimit: stallLimit, now: clock.monotonic())
+        machine = LinkStateMachine(stallLimit: stallLimit, now: clock.monotonic(), seed: .randomSeed())
     }
 
     package var isConnected: Bool { machine.isConnected }
@@ -191,7 +191,7 @@ package struct BrokerLink: ~Copyable {
         // A look-up that is still running is of the broker whose turn is over; a single one goes on with it.
         if plan.servers.count > 1 { lookup = nil }
         rotation.ended(end(failure))
-        machine.failed(at: clock.monotonic(), jitter: .random(in: 0...1))
+        machine.failed(at: clock.monotonic())
         events.list.append(.disconnected(failure))
     }
 

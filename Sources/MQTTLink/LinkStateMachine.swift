@@ -3,10 +3,10 @@
 internal import GatewayModel
 package import GatewayPlatform
 
-/// Decides what a link does next. Time and randomness are passed in.
+/// Decides what a link does next. Time is passed in, and a seed for chance.
 ///
-/// Any failure leads to a pause that doubles up to 30 s; only progress (an answer to something that we sent, or a
-/// message) makes the next pause short again, so that a broker that accepts and then breaks is not hammered.
+/// Any failure leads to a pause, at random and ever longer up to 30 s; only progress (an answer to something that we
+/// sent, or a message) makes the next one short again, so that a broker that accepts and then breaks is not hammered.
 package struct LinkStateMachine: Equatable, Sendable {
     package enum Phase: Equatable, Sendable {
         /// Nothing is open until then.
@@ -25,22 +25,23 @@ package struct LinkStateMachine: Equatable, Sendable {
 
     /// A broker on a bad radio link needs 1 to 3 s (three SYNs); a black hole must not hold us longer than this.
     package static let connectLimit = Duration.seconds(8)
-    /// First and longest pause.
-    package static let pauses = (first: Duration.milliseconds(200), longest: Duration.seconds(30))
 
     package let stallLimit: Duration
     package private(set) var phase: Phase
-    /// Failures since the last progress.
-    package private(set) var failures = 0
+    private var backOff: BackOff
     /// Publishes and subscriptions that wait for their answer.
     package private(set) var unanswered = 0
     /// When something was last answered, or began to wait with nothing else waiting.
     private var lastAnswer = MonotonicTime(nanoseconds: 0)
 
-    package init(stallLimit: Duration, now: MonotonicTime) {
+    package init(stallLimit: Duration, now: MonotonicTime, seed: UInt64) {
         self.stallLimit = stallLimit
+        backOff = .shared(seed: seed)
         phase = .resting(until: now)
     }
+
+    /// Failures since the last progress.
+    package var failures: Int { backOff.failures }
 
     package var isConnected: Bool {
         if case .connected = phase { true } else { false }
@@ -82,20 +83,15 @@ package struct LinkStateMachine: Equatable, Sendable {
     package mutating func answered(at now: MonotonicTime) {
         unanswered = max(0, unanswered - 1)
         lastAnswer = now
-        failures = 0
+        backOff.succeeded()
     }
 
     /// A message came: the link works, whatever else waits.
-    package mutating func received() { failures = 0 }
+    package mutating func received() { backOff.succeeded() }
 
-    /// - Parameter jitter: 0 to 1. The pause lies between the first pause and the step, so that a hundred gateways
-    ///   don't come back at the same moment.
-    package mutating func failed(at now: MonotonicTime, jitter: Double) {
-        failures += 1
+    package mutating func failed(at now: MonotonicTime) {
         unanswered = 0
-        let first = Self.pauses.first.nanoseconds
-        let step = min(Self.pauses.longest.nanoseconds, first << Int64(min(failures, 20)))
-        let pause = first + Int64(Double(step - first) * min(max(jitter, 0), 1))
-        phase = .resting(until: now.advanced(by: .nanoseconds(pause)))
+        backOff.failed(at: now.nanoseconds)
+        phase = .resting(until: MonotonicTime(nanoseconds: backOff.notBefore))
     }
 }

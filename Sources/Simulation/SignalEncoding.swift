@@ -50,7 +50,8 @@ extension ModbusTagPlan {
     /// The raw number that the driver turns into `value`.
     func raw(of value: Double, exponent: Int) -> Double {
         // A power factor within -1…1 is its own spelling in four quadrants too, so no encoding has to be undone.
-        let spelled = (value - normalisation.offset) / normalisation.scale
+        let spelled =
+            normalisation.curve?.raw(of: value) ?? (value - normalisation.offset) / normalisation.scale
         let power = Self.power(ofTen: Int(exponent.magnitude))
         let raw = exponent < 0 ? spelled * power : spelled / power
         guard let end = normalisation.counter?.wrapsAt, end > 0, raw >= end else { return raw }

@@ -1,5 +1,6 @@
 // What a simulated plant serves, from the `simulate:` sections of profiles and site.
 
+package import Acquisition
 package import GatewayModel
 package import MQTTDriver
 package import MQTTLink
@@ -92,12 +93,17 @@ package struct SimulatedSensor: Equatable, Sendable {
         /// value = raw × scale + offset: undone before publishing.
         package var scale: Double
         package var offset: Double
-        package init(at: JSONPath, kind: ValueKind, signal: Signal, scale: Double, offset: Double) {
+        /// Instead of scale and offset.
+        package var curve: PiecewiseLine?
+        package init(
+            at: JSONPath, kind: ValueKind, signal: Signal, scale: Double, offset: Double, curve: PiecewiseLine? = nil
+        ) {
             self.at = at
             self.kind = kind
             self.signal = signal
             self.scale = scale
             self.offset = offset
+            self.curve = curve
         }
     }
     package var broker: BrokerPlan

@@ -1,5 +1,6 @@
 // MQTT sensors of a configuration: they publish JSON documents to the broker that the gateway listens to.
 
+internal import Acquisition
 package import GatewayModel
 internal import GatewayPlatform
 internal import MQTTDriver
@@ -82,7 +83,7 @@ package final class SimulatedSensors: Sendable {
             case .boolean(let value): text = value ? "true" : "false"
             case .none: text = "null"
             case .real(let value):
-                let raw = (value - field.offset) / field.scale
+                let raw = field.curve?.raw(of: value) ?? (value - field.offset) / field.scale
                 switch field.kind {
                 case .boolean: text = raw >= 0.5 ? "true" : "false"
                 case .integer: text = String(Int64(raw.rounded()))

@@ -2,7 +2,6 @@
 
 package import GatewayModel
 internal import Journal
-internal import MQTTLink
 
 /// Makes messages of one chunk after the other (Documentation/Formats/payload.md), and says whose they are.
 package struct DeviceMessages {
@@ -16,11 +15,7 @@ package struct DeviceMessages {
     private var builder: MessageBuilder
 
     package init(gateway: String, stream: String, payloadBytes: Int) {
-        // Topics are the receiver's own matter; the builder's are never looked at.
-        let topics = SinkTopics(
-            plan: MQTTReceiverPlan(
-                broker: .init(host: "", clientID: ""), topic: "{device}", alarmTopic: "alarms"), gateway: gateway)
-        builder = MessageBuilder(gateway: gateway, stream: stream, topics: topics, payloadBytes: payloadBytes)
+        builder = MessageBuilder(gateway: gateway, stream: stream, topics: .unused, payloadBytes: payloadBytes)
     }
 
     /// The payload of the last message made.

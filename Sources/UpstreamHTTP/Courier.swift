@@ -10,7 +10,7 @@ package import Upstream
 /// What a receiver refuses is halved until the bad pieces are alone, and those are set aside; a bad line is taken apart
 /// into its fields first. While that lasts nothing newer is sent in its place, so order is kept. Every other failure
 /// ends the connection, as it were: everything on its way comes again from the cursor, after a pause, once a question
-/// without records has been answered. A pure value; time and randomness are passed in.
+/// without records has been answered. A pure value; time is passed in, and a seed for chance.
 package struct Courier: Sendable {
     package typealias RequestID = Int64
 
@@ -64,8 +64,6 @@ package struct Courier: Sendable {
         }
     }
 
-    /// First and longest pause, and the one after an error that only a person ends.
-    package static let pauses = (first: Duration.milliseconds(500), longest: Duration.seconds(30))
     /// However small a receiver wants its requests, one piece of this size it must take.
     private static let leastBytes = 4096
 
@@ -78,12 +76,13 @@ package struct Courier: Sendable {
     private var refusedBytes = Int.max
     private var phase: Phase
     private var consignments: [Consignment] = []
-    private var failures = 0
+    private var backOff: BackOff
     private var lastID: RequestID = 0
     /// What happened, in order; whoever takes it empties it.
     package var events: [ReceiverEvent] = []
 
-    package init(content: RequestContent, requests: Int, bounds: ParcelBounds, now: MonotonicTime) {
+    package init(content: RequestContent, requests: Int, bounds: ParcelBounds, now: MonotonicTime, seed: UInt64) {
+        backOff = .shared(seed: seed)
         (self.content, self.requests, planned, self.bounds) = (content, requests, bounds, bounds)
         phase = .resting(until: now)
     }
@@ -129,24 +128,21 @@ package struct Courier: Sendable {
     }
 
     /// A request ended; one that nobody waits for any more changes nothing.
-    /// - Parameter jitter: 0 to 1, so that a hundred gateways don't come back at the same moment.
-    package mutating func ended(
-        _ id: RequestID, _ outcome: Outcome, at now: MonotonicTime, wall: Timestamp, jitter: Double
-    ) {
+    package mutating func ended(_ id: RequestID, _ outcome: Outcome, at now: MonotonicTime, wall: Timestamp) {
         let verdict = Verdict(outcome, to: content, at: wall)
-        if phase == .asking(id) { return answered(verdict, at: now, jitter: jitter) }
+        if phase == .asking(id) { return answered(verdict, at: now) }
         guard let index = consignments.firstIndex(where: { $0.underway?.id == id }),
             let part = consignments[index].underway?.part
         else { return }
         consignments[index].underway = nil
         switch verdict {
-        case .taken: failures = 0
+        case .taken: backOff.succeeded()
         case .refused(let reason): refused(part, of: index, reason)
         case .tooLarge(let reason):
             refusedBytes = max(Self.leastBytes, min(refusedBytes, part.parcel.bytes.count))
             bounds.bytes = max(Self.leastBytes, min(bounds.bytes, refusedBytes / 2))
             refused(part, of: index, reason)
-        case .standing, .busy, .failed: return lose(verdict, at: now, jitter: jitter)
+        case .standing, .busy, .failed: return lose(verdict, at: now)
         }
         settleFinished()
     }
@@ -155,14 +151,14 @@ package struct Courier: Sendable {
     package mutating func discard() { consignments.removeAll() }
 
     /// Whatever the answer to a question is, somebody gave it: only those that leave no hope end it.
-    private mutating func answered(_ verdict: Verdict, at now: MonotonicTime, jitter: Double) {
+    private mutating func answered(_ verdict: Verdict, at now: MonotonicTime) {
         switch verdict {
         case .taken, .refused, .tooLarge:
             phase = .open
             bounds = planned
             refusedBytes = .max
             events.append(.ready)
-        case .standing, .busy, .failed: lose(verdict, at: now, jitter: jitter)
+        case .standing, .busy, .failed: lose(verdict, at: now)
         }
     }
 
@@ -205,28 +201,23 @@ package struct Courier: Sendable {
         }
     }
 
-    private mutating func lose(_ verdict: Verdict, at now: MonotonicTime, jitter: Double) {
-        let jitter = min(max(jitter, 0), 1)
-        failures += 1
-        let first = Self.pauses.first.nanoseconds
-        let longest = Self.pauses.longest.nanoseconds
-        let step = min(longest, first << Int64(min(failures, 20)))
-        let backOff = first + Int64(Double(step - first) * jitter)
-        var pause = backOff
+    private mutating func lose(_ verdict: Verdict, at now: MonotonicTime) {
+        let moment = now.nanoseconds
         var reason = ""
         switch verdict {
         case .standing(let said):
             reason = said
-            pause = longest / 2 + Int64(Double(longest / 2) * jitter)
-        case .busy(let said, let asked):
-            reason = asked.map { "\(said); it asks for \($0.spelled)" } ?? said
-            // Never before the time: up to a tenth after it.
-            pause = asked.map { max($0.nanoseconds + Int64(Double($0.nanoseconds) * 0.1 * jitter), first) } ?? backOff
-        case .failed(let said), .refused(let said), .tooLarge(let said): reason = said
-        case .taken: break
+            backOff.failedForLong(at: moment)
+        case .busy(let said, let asked?):
+            reason = "\(said); it asks for \(asked.spelled)"
+            backOff.failed(at: moment, askedFor: asked)
+        case .busy(let said, nil), .failed(let said), .refused(let said), .tooLarge(let said):
+            reason = said
+            backOff.failed(at: moment)
+        case .taken: backOff.failed(at: moment)
         }
         consignments.removeAll()
-        phase = .resting(until: now.advanced(by: .nanoseconds(pause)))
+        phase = .resting(until: MonotonicTime(nanoseconds: backOff.notBefore))
         events.append(.lost(reason))
     }
 }

@@ -29,7 +29,8 @@ package struct HTTPReceiver<Encoder: ParcelEncoder>: Receiver, ~Copyable {
         form = RequestForm(plan: plan, gateway: context.gateway, stream: context.stream)
         transport = HTTPTransport(plan: plan)
         courier = Courier(
-            content: form.content, requests: plan.requests, bounds: plan.bounds, now: context.clock.monotonic())
+            content: form.content, requests: plan.requests, bounds: plan.bounds, now: context.clock.monotonic(),
+            seed: .randomSeed())
     }
 
     package var canSend: Bool { courier.isOpen && (courier.hasRoom || courier.bounds.holds(open)) }
@@ -115,9 +116,7 @@ package struct HTTPReceiver<Encoder: ParcelEncoder>: Receiver, ~Copyable {
         _ = transport.bell.wait(timeout: .zero)
         transport.takeEnded(into: &ended)
         let (now, wall) = (clock.monotonic(), clock.wall())
-        for one in ended {
-            courier.ended(one.id, one.outcome, at: now, wall: wall, jitter: .random(in: 0...1))
-        }
+        for one in ended { courier.ended(one.id, one.outcome, at: now, wall: wall) }
         // What waits for a place doesn't wait for the next turn.
         if isDue(at: now) { flush() }
         dispatch(at: now)

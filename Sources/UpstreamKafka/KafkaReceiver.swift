@@ -36,7 +36,8 @@
             self.context = context
             clock = context.clock
             pace = ConnectionPace(
-                connectLimit: Self.connectLimit, answerLimit: .seconds(3600), now: clock.monotonic())
+                connectLimit: Self.connectLimit, answerLimit: .seconds(3600), now: clock.monotonic(),
+                seed: .randomSeed())
             messages = DeviceMessages(
                 gateway: context.gateway, stream: context.stream, payloadBytes: plan.payloadBytes)
             alarmTopic = KafkaTopic.filled(plan.alarmTopic, site: context.gateway, device: "")
@@ -164,8 +165,7 @@
             isReady = false
             inFlight = 0
             complaint = nil
-            pace.failed(
-                at: clock.monotonic(), isStanding: error.meaning == .standing, jitter: .random(in: 0...1))
+            pace.failed(at: clock.monotonic(), isStanding: error.meaning == .standing)
             events.append(.lost(error.text + error.advice))
         }
     }

@@ -56,7 +56,8 @@ package struct PostgresReceiver: Receiver, ~Copyable {
         schema = PostgresSchema(plan.schema)
         clock = context.clock
         pace = ConnectionPace(
-            connectLimit: Self.connectLimit, answerLimit: Self.statementLimit, now: clock.monotonic())
+            connectLimit: Self.connectLimit, answerLimit: Self.statementLimit, now: clock.monotonic(),
+            seed: .randomSeed())
     }
 
     package var canSend: Bool { isReady && question == nil && filling.hasRoom(for: plan.batch) }
@@ -152,7 +153,7 @@ package struct PostgresReceiver: Receiver, ~Copyable {
         delivery = nil
         filling = PostgresBatch()
         attempts += 1
-        pace.failed(at: clock.monotonic(), isStanding: isStanding, jitter: .random(in: 0...1))
+        pace.failed(at: clock.monotonic(), isStanding: isStanding)
         events.append(.lost(error.text))
     }
 

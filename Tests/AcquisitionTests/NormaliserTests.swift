@@ -159,6 +159,7 @@ struct RowTests {
             NormalisationPlan(encoding: .fourQuadrant), NormalisationPlan(kind: .text),
             NormalisationPlan(counter: CounterPlan(wrapsAt: 100, givesIncrements: true)),
             NormalisationPlan(scale: -1, deadband: 0.5),
+            NormalisationPlan(curve: PiecewiseLine([.init(-5, 3), .init(0, 0), .init(50, 20)]), range: 0...10, deadband: 1),
         ]
         var (rowWise, oneByOne) = (plans.map { Normaliser($0) }, plans.map { Normaliser($0) })
         var time: Int64 = 1_000_000_000
@@ -305,37 +306,5 @@ struct ScanGridTests {
         #expect(skipped == missed)
         #expect(grid.next > first + late && grid.next % 100 == 0)
         #expect(grid.overruns == missed)
-    }
-}
-
-@Suite("Back-off")
-struct BackOffTests {
-    @Test("Pauses double up to the cap, begin after what is tolerated, and end with the first success")
-    func steps() {
-        var backOff = BackOff(first: .seconds(1), cap: .seconds(30), tolerated: 1)
-        backOff.failed(at: 0, jitter: 1)
-        #expect(backOff.allows(at: 0) && !backOff.isOpen)
-        let pauses = (0..<8).map { _ in
-            backOff.failed(at: 0, jitter: 1)
-            return backOff.notBefore / 1_000_000_000
-        }
-        #expect(pauses == [1, 2, 4, 8, 16, 30, 30, 30])
-        #expect(!backOff.allows(at: 29_999_999_999) && backOff.allows(at: 30_000_000_000))
-        backOff.succeeded()
-        #expect(backOff.allows(at: 0) && !backOff.isOpen)
-    }
-
-    @Test("Jitter shortens a pause by a quarter at most", arguments: [0, 0.5, 1, -3, 7])
-    func jitter(jitter: Double) {
-        var backOff = BackOff(first: .seconds(4), cap: .seconds(30))
-        backOff.failed(at: 1000, jitter: jitter)
-        #expect((3_000_001_000...4_000_001_000).contains(backOff.notBefore))
-    }
-
-    @Test("A thousand failures overflow nothing")
-    func manyFailures() {
-        var backOff = BackOff(first: .seconds(30), cap: .seconds(300))
-        for _ in 0..<1000 { backOff.failed(at: 0, jitter: 1) }
-        #expect(backOff.notBefore == 300_000_000_000)
     }
 }

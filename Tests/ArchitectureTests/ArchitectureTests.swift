@@ -58,7 +58,7 @@ struct ArchitectureTests {
             "GatewayConfiguration",
             [
                 "GatewayModel", "Acquisition", "ModbusDriver", "MQTTLink", "MQTTDriver", "Journal", "Rules", "Upstream",
-                "Sparkplug", "Simulation", "Yams",
+                "Sparkplug", "UpstreamSparkplug", "Simulation", "Yams",
             ]
         ),
         ("Commissioning", ["GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "Yams"]),

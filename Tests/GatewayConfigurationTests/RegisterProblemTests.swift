@@ -125,7 +125,7 @@ struct RegisterProblemTests {
                 "states of a scaled number",
                 temp("hr 20, type: u16, unit: \"1\", scale: 2, group: fast, states: { 1: on }"),
                 "\(file):10:75: error: 'states' names whole numbers as they stand in the register; this tag has a scale, "
-                    + "an offset or another unit"),
+                    + "an offset, a table or another unit"),
             Row(
                 "state without a number", temp("hr 20, type: u16, unit: \"1\", group: fast, states: { on: 1 }"),
                 "\(file):10:67: error: expected the number of a state, found 'on'"),

@@ -74,6 +74,7 @@ enum Sample {
           temperature: { at: "400004.high", type: i8, unit: °C, invalid: 0x80 }
           power: { at: "400005", type: i16, unit: W, exponent: "400007", deadband: 1, max_age: 1m }
           level: { at: "400010", type: u16, unit: "%", decimals: "400011" }
+          tank: { at: "400070", type: u16, unit: l, table: [[0, 0], [50, 120], [100, 340 l]], range: [0, 400], deadband: 1 % }
           factor: { at: "40012", type: f32, unit: "1", encoding: four-quadrant }
           energy: { at: "hr 14", type: u64, unit: Wh, order: EFGHABCD, kind: counter, counter: { wraps_at: 1e9 } }
           set_point: { at: "400020", type: u16, unit: °C, scale: 0.1, alone: true, writable: { range: [0, 200], step: 0.5, every: 10s, per_day: 50, max_change: 20 } }

@@ -236,6 +236,10 @@ struct SiteProblemTests {
                 "retained at a ThingsBoard", Self.sink("format: thingsboard, retain: true"),
                 "site.yaml:3:67: error: a ThingsBoard keeps no messages: leave 'retain' out"),
             Row(
+                "last values by another name", Self.sink("last_values: true"),
+                "site.yaml:3:51: error: the broker keeps last values with 'retain: true', and those of each tag when "
+                    + "'topic' has a {tag}; leave 'last_values' out"),
+            Row(
                 "discovery of nobody", Self.sink("discovery: ha"),
                 "site.yaml:3:49: error: 'discovery' belongs to 'format: homeassistant'"),
             Row(

@@ -43,6 +43,58 @@ struct SparkplugSectionTests {
                         templates: ["a/b/c/meter": .init(name: "meter@1", version: "1")])))
     }
 
+    /// A site with one device that has `tags` of a kind, and one small one.
+    private func wide(_ tags: [String], sink: String = "sparkplug: { url: \"mqtt://b\" }") throws -> SiteFolder {
+        let site = """
+            kind: Site
+            id: acme/lyon
+            channels: { net: { tcp: { host: 10.0.0.1 } } }
+            devices:
+              press/wide: { profile: wide@1, channel: net, unit: 1 }
+              press/small: { profile: small@1, channel: net, unit: 2 }
+            sinks: { scada: { \(sink) } }
+            """
+        let head = "kind: DeviceProfile\nversion: 1.0.0\naddressing: protocol-0\n"
+        return try SiteFolder([
+            "site.yaml": site, "profiles/wide.yaml": "\(head)id: wide\ntags:\n\(tags.joined(separator: "\n"))",
+            "profiles/small.yaml": "\(head)id: small\ntags: { a: { at: \"hr 1\", type: u16, unit: A } }",
+        ])
+    }
+
+    private static func numbers(_ count: Int) -> [String] {
+        (0..<count).map { "  a_rather_long_name_\($0): { at: \"hr \($0)\", type: u16, unit: kW, range: [0, 500] }" }
+    }
+
+    @Test("is told of a device whose birth no message holds, with its name and size, and not of others")
+    func tooWide() throws {
+        #expect(try wide(Self.numbers(1000)).load().warnings.isEmpty)
+        let found = try wide(Self.numbers(2000)).problems()
+        #expect(
+            found.count == 1
+                && found.first?.hasPrefix("site.yaml:7:10: error: the Sparkplug birth of 'press/wide' has ") == true)
+        let size = found.first?.split(separator: " ").compactMap { Int($0) }.first ?? 0
+        #expect((300_000...600_000).contains(size), "\(found)")
+        #expect(found.first?.contains("262144 at most; divide its tags over several devices") == true, "\(found)")
+        #expect(try wide(Self.numbers(2000), sink: "mqtt: { url: \"mqtt://b\" }").load().warnings.isEmpty)
+    }
+
+    @Test("is warned of a birth that long texts make too long")
+    func longTexts() throws {
+        let texts = (0..<250).map { "  text_\($0): { at: \"hr \($0 * 125)\", type: string, length: 125 }" }
+        let warnings = try wide(texts).load().warnings.map(\.description)
+        #expect(warnings.count == 1)
+        #expect(warnings.first?.contains("the Sparkplug birth of 'press/wide' may have ") == true, "\(warnings)")
+    }
+
+    @Test("is told of a node whose types no message holds")
+    func tooWideNode() throws {
+        let found = try wide(Self.numbers(9000), sink: "sparkplug: { url: \"mqtt://b\", templates: true }").problems()
+        #expect(
+            found.contains { $0.contains("the Sparkplug birth of the node has ") && $0.contains("'templates'") },
+            "\(found)")
+        #expect(found.contains { $0.contains("the Sparkplug birth of 'press/wide' has ") })
+    }
+
     @Test(
         "says what is wrong and where",
         arguments: [

@@ -10,7 +10,7 @@ struct LinkStateMachineTests {
     private func at(_ seconds: Double) -> MonotonicTime { MonotonicTime(nanoseconds: Int64(seconds * 1e9)) }
 
     private func connected(at seconds: Double, stallLimit: Duration = .seconds(15)) -> LinkStateMachine {
-        var machine = LinkStateMachine(stallLimit: stallLimit, now: at(0))
+        var machine = LinkStateMachine(stallLimit: stallLimit, now: at(0), seed: 7)
         machine.opened(at: at(seconds))
         _ = machine.accepted(at: at(seconds))
         return machine
@@ -18,31 +18,34 @@ struct LinkStateMachineTests {
 
     @Test("to connect at once when it is new")
     func connectsAtOnce() {
-        #expect(LinkStateMachine(stallLimit: .seconds(15), now: at(3)).decision(at: at(3)) == .open)
+        #expect(LinkStateMachine(stallLimit: .seconds(15), now: at(3), seed: 7).decision(at: at(3)) == .open)
     }
 
     @Test(
         "to give a connection up that isn't there within 8 s", arguments: [(7.999, false), (8.0, true), (100.0, true)])
     func connectLimit(seconds: Double, givesUp: Bool) {
-        var machine = LinkStateMachine(stallLimit: .seconds(15), now: at(0))
+        var machine = LinkStateMachine(stallLimit: .seconds(15), now: at(0), seed: 7)
         machine.opened(at: at(0))
         #expect((machine.decision(at: at(seconds)) == .giveUp(.connectTimeout)) == givesUp)
     }
 
-    @Test("to double its pause up to 30 s", arguments: zip(1...10, [0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 30, 30, 30]))
+    @Test(
+        "to pause longer with each failure, half a second to 30 s",
+        arguments: zip(1...8, [1.0, 2, 4, 8, 16, 30, 30, 30]))
     func backOff(failures: Int, longest: Double) {
-        for (jitter, pause) in [(0.0, 0.2), (1.0, longest), (0.5, (0.2 + longest) / 2), (7.0, longest)] {
-            var machine = LinkStateMachine(stallLimit: .seconds(15), now: at(0))
-            for _ in 0..<failures { machine.failed(at: at(50), jitter: jitter) }
-            #expect(machine.decision(at: at(50 + pause - 0.001)) != .open)
-            #expect(machine.decision(at: at(50 + pause + 0.001)) == .open)
+        for seed in 0..<100 as Range<UInt64> {
+            var machine = LinkStateMachine(stallLimit: .seconds(15), now: at(0), seed: seed)
+            for _ in 0..<failures { machine.failed(at: at(50)) }
+            guard case .wait(let pause) = machine.decision(at: at(50)) else { return #expect(Bool(false), "no pause") }
+            #expect(pause >= .milliseconds(500) && pause <= .seconds(longest))
+            #expect(machine.decision(at: at(50).advanced(by: pause)) == .open)
         }
     }
 
     @Test("to pause shortly again after progress, and not after a mere connection")
     func progressResets() {
-        var machine = LinkStateMachine(stallLimit: .seconds(15), now: at(0))
-        for _ in 0..<5 { machine.failed(at: at(0), jitter: 1) }
+        var machine = LinkStateMachine(stallLimit: .seconds(15), now: at(0), seed: 7)
+        for _ in 0..<5 { machine.failed(at: at(0)) }
         machine.opened(at: at(10))
         let isAccepted = machine.accepted(at: at(10))
         #expect(isAccepted)
@@ -50,14 +53,14 @@ struct LinkStateMachineTests {
         machine.expectsAnswer(at: at(10))
         machine.answered(at: at(11))
         #expect(machine.failures == 0)
-        machine.failed(at: at(12), jitter: 1)
-        #expect(machine.decision(at: at(12.401)) == .open)
+        machine.failed(at: at(12))
+        #expect(machine.decision(at: at(13)) == .open)
     }
 
     @Test("that a message is progress")
     func messageIsProgress() {
         var machine = connected(at: 0)
-        machine.failed(at: at(0), jitter: 1)
+        machine.failed(at: at(0))
         machine.received()
         #expect(machine.failures == 0)
     }

@@ -240,21 +240,21 @@ struct IdentityTests {
         let check = IdentityCheck(name: "serial", at: RegisterAddress(.holdingRegister, 10), type: .string, words: 2)
         let bytes: [UInt8] = [0, 0, 0, 0]
         let found = try #require(unsafe check.found(in: bytes.span.bytes))
-        var watch = IdentityWatch(checks: [check])
+        var watch = IdentityWatch(checks: [check], seed: 1)
         #expect(!watch.isTrusted)
-        #expect(watch.judge([.found(found)], known: ["serial": "A1"], at: 0, jitter: 0) == .expected(news: nil))
+        #expect(watch.judge([.found(found)], known: ["serial": "A1"], at: 0) == .expected(news: nil))
         #expect(watch.isTrusted)
     }
 
     @Test("A device that says something else each time is taken as it is after some requests")
     func restless() throws {
         let check = IdentityCheck(name: "serial", at: RegisterAddress(.holdingRegister, 10), type: .u16)
-        var watch = IdentityWatch(checks: [check])
+        var watch = IdentityWatch(checks: [check], seed: 1)
         var verdicts: [IdentityWatch.Verdict] = []
         for byte in [1, 2, 3, 4] as [UInt8] {
             let bytes = [0, byte]
             let found = try #require(unsafe check.found(in: bytes.span.bytes))
-            verdicts.append(watch.judge([.found(found)], known: ["serial": "9"], at: 0, jitter: 0))
+            verdicts.append(watch.judge([.found(found)], known: ["serial": "9"], at: 0))
         }
         #expect(verdicts.prefix(3) == [.askAgain, .askAgain, .askAgain])
         #expect(verdicts.last == .exchanged(identity: ["serial": "4"], changes: "serial was 9 and is 4"))

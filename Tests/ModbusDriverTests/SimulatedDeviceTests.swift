@@ -25,13 +25,17 @@ struct SimulatedDeviceTests {
         #expect(image(field, 9) == RegisterImage(registers: [0x70], mask: 0x70), "clamped, not cut")
     }
 
-    @Test("Scale, offset, exponent and wrap are undone")
+    @Test("Scale, offset, table, exponent and wrap are undone")
     func inverse() {
         let scaled = tagPlan(
             0, .holdingRegister, 0, .i16, normalisation: NormalisationPlan(scale: 0.1, offset: -40))
         #expect(image(scaled, -35.5)?.registers == [45])
         #expect(image(tagPlan(0, .holdingRegister, 0, .i16), 12.3, exponent: -2)?.registers == [1230])
         #expect(image(tagPlan(0, .holdingRegister, 0, .u16), 12_300, exponent: 2)?.registers == [123])
+        let curve = PiecewiseLine([.init(0, 0), .init(100, 50), .init(200, 450)])
+        let curved = tagPlan(0, .holdingRegister, 0, .u16, normalisation: NormalisationPlan(curve: curve))
+        #expect([25, 50, 250, 900, -1].map { image(curved, $0)?.registers } == [[50], [100], [150], [200], [0]])
+        #expect(image(curved, 250, exponent: -1)?.registers == [1500])
         let counter = tagPlan(
             0, .holdingRegister, 0, .u32, normalisation: NormalisationPlan(counter: CounterPlan(wrapsAt: 10_000)))
         #expect(image(counter, 12_345)?.registers == [0, 2345])

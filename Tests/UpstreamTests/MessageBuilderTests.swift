@@ -23,7 +23,9 @@ struct MessageBuilderTests {
     private func messages(
         _ records: [JournalRecord], from: UInt64 = 0, payloadBytes: Int = 256 * 1024
     ) -> [(message: OutgoingMessage, payload: String, next: SequenceNumber)] {
-        let topics = SinkTopics(plan: mqttPlan(), gateway: "acme/lyon")
+        let plan = mqttPlan()
+        let topics = SinkTopics(
+            shape: plan.shape, topic: plan.topic, alarmTopic: plan.alarmTopic, gateway: "acme/lyon")
         var builder = MessageBuilder(
             gateway: "acme/lyon", stream: Self.stream, topics: topics, payloadBytes: payloadBytes)
         let chunk = OutboundChunk(
@@ -219,9 +221,7 @@ struct MessageBuilderTests {
         "derives gap and status from the topic of the alarms",
         arguments: [("alarms", "gap", "status"), ("{site}/x/alarms", "lyon/x/gap", "lyon/x/status")])
     func parents(alarmTopic: String, gap: String, status: String) {
-        var plan = mqttPlan()
-        plan.alarmTopic = alarmTopic
-        let topics = SinkTopics(plan: plan, gateway: "acme/lyon")
+        let topics = SinkTopics(shape: .lineside, topic: "{device}", alarmTopic: alarmTopic, gateway: "acme/lyon")
         #expect(topics.gap == gap && topics.status == status)
     }
 }

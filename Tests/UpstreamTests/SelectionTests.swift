@@ -192,6 +192,25 @@ struct DownsamplingTests {
         #expect(downsampling.heldFrom == nil)
     }
 
+    @Test("keeps the texts of stretches apart, longer and shorter ones")
+    func texts() {
+        var downsampling = Downsampling(every: .seconds(60))
+        let texts = ["a long text of the first stretch", "x", "", "läuft wieder", "steht"]
+        for (index, text) in texts.enumerated() {
+            let at = 60 * Double(index)
+            for (offset, other) in ["earlier", text].enumerated() {
+                downsampling.take(
+                    record(UInt64(10 + 2 * index + offset), seconds: at + Double(offset), [(1, .text(other), .good)]),
+                    of: dictionary)
+            }
+            if index > 0 { #expect(ready(&downsampling) == ["state=\(texts[index - 1])@\(9 + 2 * index)"]) }
+        }
+        downsampling.reset()
+        downsampling.take(record(100, seconds: 0, [(1, .text("anew"), .good)]), of: dictionary)
+        downsampling.look(at: Timestamp(nanoseconds: .max))
+        #expect(ready(&downsampling) == ["state=anew@100"])
+    }
+
     @Test("holds the cursor at the first number of a stretch, over devices and events")
     func held() {
         var downsampling = Downsampling(every: .seconds(60))

@@ -35,7 +35,8 @@ struct ShapeBench {
             alarmTopic: "lineside/acme/lyon/alarms", payloadBytes: payloadBytes)
         composer = MessageComposer(
             plan: plan, gateway: "acme/lyon", stream: Self.stream,
-            topics: SinkTopics(plan: plan, gateway: "acme/lyon"))
+            topics: SinkTopics(
+                shape: shape, topic: plan.topic, alarmTopic: plan.alarmTopic, gateway: "acme/lyon"))
     }
 
     /// Every message of `records`.

@@ -1,6 +1,5 @@
 // Whether the device behind a unit id is the one that is configured. Pure.
 
-internal import Acquisition
 internal import GatewayModel
 
 /// Decides from what the registers of a profile's `identify:` say whether a unit's values may be believed.
@@ -31,12 +30,13 @@ package struct IdentityWatch: Sendable, Equatable {
 
     private let checks: [IdentityCheck]
     package private(set) var isTrusted: Bool
-    private var backOff = BackOff(first: .seconds(5), cap: .seconds(300))
+    private var backOff: BackOff
     /// What was not as expected at the last request.
     private var suspected: [Answer]?
     private var suspicions = 0
 
-    package init(checks: [IdentityCheck]) {
+    package init(checks: [IdentityCheck], seed: UInt64) {
+        backOff = BackOff(first: .seconds(5), longest: .seconds(300), spread: 0.25, seed: seed)
         self.checks = checks
         isTrusted = checks.isEmpty
     }
@@ -57,9 +57,7 @@ package struct IdentityWatch: Sendable, Equatable {
     /// - Parameters:
     ///   - answers: one for each check.
     ///   - known: the identity that is remembered.
-    package mutating func judge(
-        _ answers: [Answer], known: [String: String], at now: Int64, jitter: Double
-    ) -> Verdict {
+    package mutating func judge(_ answers: [Answer], known: [String: String], at now: Int64) -> Verdict {
         precondition(answers.count == checks.count, "BUG: each check has its answer")
         var identity = known
         var changes: [String] = []
@@ -87,7 +85,7 @@ package struct IdentityWatch: Sendable, Equatable {
             return .exchanged(identity: identity, changes: changes.joined(separator: ", "))
         }
         (suspected, suspicions) = (nil, 0)
-        backOff.failed(at: now, jitter: jitter)
+        backOff.failed(at: now)
         return .other(reason: wrong)
     }
 

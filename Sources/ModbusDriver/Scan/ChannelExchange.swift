@@ -1,6 +1,5 @@
 // The exchanges of a channel: what goes out, what its answers and their absence mean for unit, channel and tags.
 
-internal import Acquisition
 internal import GatewayModel
 internal import GatewayPlatform
 internal import Glibc
@@ -199,7 +198,7 @@ extension ChannelScanner {
         if error == .timeout { units[unitIndex].roundTrips.noteTimeout() }
         let now = clock.monotonic()
         if error.meansSilence {
-            units[unitIndex].silence.failed(at: now.nanoseconds, jitter: random())
+            units[unitIndex].silence.failed(at: now.nanoseconds)
             if units[unitIndex].silence.isOpen { units[unitIndex].identity.doubt() }
         }
         guard plan.endpoint.framing == .rtu, error == .timeout || error.isMalformed else { return }
@@ -233,7 +232,7 @@ extension ChannelScanner {
         do throws(ModbusError) {
             try connection.open(deadline: now.advanced(by: Self.connectTimeout))
         } catch {
-            link.failed(at: clock.monotonic().nanoseconds, jitter: random())
+            link.failed(at: clock.monotonic().nanoseconds)
             lastLinkError = error
             throw error
         }
@@ -267,6 +266,4 @@ extension ChannelScanner {
             scans[index].position += 1
         }
     }
-
-    mutating func random() -> Double { Double.random(in: 0..<1, using: &jitter) }
 }

@@ -1,6 +1,5 @@
 // Who the devices of a channel are: asked before anything they say is passed on.
 
-internal import Acquisition
 internal import GatewayModel
 internal import GatewayPlatform
 
@@ -31,8 +30,7 @@ extension ChannelScanner {
             var answers: [IdentityWatch.Answer] = []
             for check in plan.units[unitIndex].identity { answers.append(try ask(check, unitIndex)) }
             let verdict = units[unitIndex].identity.judge(
-                answers, known: units[unitIndex].knowledge.identity, at: clock.monotonic().nanoseconds,
-                jitter: random())
+                answers, known: units[unitIndex].knowledge.identity, at: clock.monotonic().nanoseconds)
             switch verdict {
             case .askAgain: continue
             case .expected(let news):

@@ -21,8 +21,7 @@ package struct ChannelScanner<Stream: FieldStream, Clock: GatewayClock>: Sendabl
     let pool: BatchPool
     /// What the last attempt to connect said: the reason of every request until the next attempt.
     var lastLinkError = ModbusError.unreachable(code: 0)
-    var link = BackOff(first: .milliseconds(500), cap: .seconds(10))
-    var jitter = SystemRandomNumberGenerator()
+    var link = BackOff(first: .milliseconds(500), longest: .seconds(10), spread: 0.25, seed: .randomSeed())
     package internal(set) var statistics: ChannelStatistics
 
     /// Time for a connection, at most: a black hole must not hold the thread for the kernel's two minutes.

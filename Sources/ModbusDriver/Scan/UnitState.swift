@@ -1,13 +1,13 @@
 // What the channel's thread remembers of one unit between its requests.
 
-internal import Acquisition
 internal import GatewayModel
 internal import GatewayPlatform
 
 /// Whether the unit may be asked, how long it may take, and what it has taught us.
 struct UnitState: Sendable {
     /// One lost answer is chance; after two the unit is asked once per step.
-    var silence = BackOff(first: .seconds(1), cap: .seconds(30), tolerated: 1)
+    var silence = BackOff(
+        first: .seconds(1), longest: .seconds(30), tolerated: 1, spread: 0.25, seed: .randomSeed())
     var roundTrips = RoundTrips()
     var knowledge: UnitKnowledge
     var identity: IdentityWatch
@@ -28,7 +28,7 @@ struct UnitState: Sendable {
 
     init(knowledge: UnitKnowledge, identity: [IdentityCheck], cost: RequestCost, now: Int64) {
         self.knowledge = knowledge
-        self.identity = IdentityWatch(checks: identity)
+        self.identity = IdentityWatch(checks: identity, seed: .randomSeed())
         self.cost = cost
         lastRefusedTry = now
         lastCostReview = now

@@ -43,13 +43,12 @@ package struct FileReceiver<Storage: Disk, Encoder: ParcelEncoder>: Receiver, ~C
     private var finisher: FileFinisher<Storage>?
     private var jobsNotBefore = MonotonicTime(nanoseconds: .min)
     private var isReady = false
-    private var restsUntil = MonotonicTime(nanoseconds: .min)
-    private var failures = 0
+    /// Nobody else asks this disk: nothing is left to chance.
+    private var backOff = BackOff(first: .seconds(1), longest: .seconds(30), spread: 0, seed: 0)
     private var events: [ReceiverEvent] = []
 
     /// Others need the disk too.
     private static var leastFree: Int64 { 32 << 20 }
-    private static var pauses: (first: Duration, longest: Duration) { (.seconds(1), .seconds(30)) }
 
     /// - Parameters:
     ///   - header: the first line of every file.
@@ -68,7 +67,7 @@ package struct FileReceiver<Storage: Disk, Encoder: ParcelEncoder>: Receiver, ~C
 
     package mutating func turn(bell: WakeUp, timeout: Duration) -> Bool {
         let now = clock.monotonic()
-        if !isReady && now >= restsUntil { prepare(at: now) }
+        if !isReady && backOff.allows(at: now.nanoseconds) { prepare(at: now) }
         if isReady && isDue(at: now) { store(at: now) }
         if let current, now.duration(since: current.since) >= plan.age { end(at: now) }
         return bell.wait(timeout: work(at: now) ? .zero : patience(timeout, at: now)).rung
@@ -110,7 +109,7 @@ package struct FileReceiver<Storage: Disk, Encoder: ParcelEncoder>: Receiver, ~C
 
     private func patience(_ timeout: Duration, at now: MonotonicTime) -> Duration {
         var patience = timeout
-        if !isReady { patience = min(patience, restsUntil.duration(since: now)) }
+        if !isReady { patience = min(patience, MonotonicTime(nanoseconds: backOff.notBefore).duration(since: now)) }
         if !parcel.isEmpty { patience = min(patience, plan.commit - now.duration(since: packedSince)) }
         return max(.zero, patience)
     }
@@ -158,7 +157,7 @@ package struct FileReceiver<Storage: Disk, Encoder: ParcelEncoder>: Receiver, ~C
             try file.sync()
             let bytes = offset + Int64(parcel.bytes.count)
             current?.bytes = bytes
-            failures = 0
+            backOff.succeeded()
             for id in deliveries { events.append(.delivered(id)) }
             parcel.removeAll()
             deliveries.removeAll(keepingCapacity: true)
@@ -218,7 +217,7 @@ package struct FileReceiver<Storage: Disk, Encoder: ParcelEncoder>: Receiver, ~C
             // Nothing is lost by a part that stays one; others have their turn first.
             finisher = nil
             jobs.append(jobs.removeFirst())
-            jobsNotBefore = now.advanced(by: Self.pauses.longest)
+            jobsNotBefore = now.advanced(by: backOff.longest)
         }
         return !jobs.isEmpty && now >= jobsNotBefore
     }
@@ -229,9 +228,7 @@ package struct FileReceiver<Storage: Disk, Encoder: ParcelEncoder>: Receiver, ~C
             current = nil
         }
         isReady = false
-        let step = min(Self.pauses.longest.nanoseconds, Self.pauses.first.nanoseconds << Int64(min(failures, 20)))
-        failures += 1
-        restsUntil = now.advanced(by: .nanoseconds(step))
+        backOff.failed(at: now.nanoseconds)
         events.append(.lost(reason))
     }
 }

@@ -3,10 +3,10 @@
 internal import GatewayModel
 package import GatewayPlatform
 
-/// Decides what the connection to a receiver does next. Time and randomness are passed in.
+/// Decides what the connection to a receiver does next. Time is passed in, and a seed for chance.
 ///
-/// A failure leads to a pause that doubles up to 30 s; only what the receiver has taken makes the next pause short
-/// again. A refusal that waits for somebody (no rights, no such database) is asked for again every 15 to 30 s.
+/// A failure leads to a pause, at random and ever longer up to 30 s; only what the receiver has taken makes the next one
+/// short again. A refusal that waits for somebody (no rights, no such database) is asked for again every 15 to 30 s.
 package struct ConnectionPace: Equatable, Sendable {
     package enum Phase: Equatable, Sendable {
         case resting(until: MonotonicTime)
@@ -21,18 +21,17 @@ package struct ConnectionPace: Equatable, Sendable {
         case giveUp(String)
     }
 
-    package static let pauses = (first: Duration.milliseconds(500), longest: Duration.seconds(30))
-
     private let connectLimit: Duration
     private let answerLimit: Duration
     package private(set) var phase: Phase
-    private var failures = 0
+    private var backOff: BackOff
     /// Since when an answer is waited for.
     private var asked: MonotonicTime?
 
-    package init(connectLimit: Duration, answerLimit: Duration, now: MonotonicTime) {
+    package init(connectLimit: Duration, answerLimit: Duration, now: MonotonicTime, seed: UInt64) {
         self.connectLimit = connectLimit
         self.answerLimit = answerLimit
+        backOff = .shared(seed: seed)
         phase = .resting(until: now)
     }
 
@@ -54,18 +53,12 @@ package struct ConnectionPace: Equatable, Sendable {
     package mutating func began(at now: MonotonicTime) { asked = now }
     package mutating func ended() { asked = nil }
     /// The receiver has something for good.
-    package mutating func progressed() { failures = 0 }
+    package mutating func progressed() { backOff.succeeded() }
 
-    /// - Parameters:
-    ///   - isStanding: somebody must do something first, so there is no hurry.
-    ///   - jitter: 0 to 1. The pause lies in the upper half of its step, so that a hundred gateways don't come back at
-    ///     the same moment.
-    package mutating func failed(at now: MonotonicTime, isStanding: Bool, jitter: Double) {
-        failures = min(failures + 1, 20)
+    /// - Parameter isStanding: somebody must do something first, so there is no hurry.
+    package mutating func failed(at now: MonotonicTime, isStanding: Bool) {
         asked = nil
-        let longest = Self.pauses.longest.nanoseconds
-        let step = isStanding ? longest : min(longest, Self.pauses.first.nanoseconds << Int64(failures - 1))
-        let pause = Double(step) * (0.5 + 0.5 * min(max(jitter, 0), 1))
-        phase = .resting(until: now.advanced(by: .nanoseconds(Int64(pause))))
+        if isStanding { backOff.failedForLong(at: now.nanoseconds) } else { backOff.failed(at: now.nanoseconds) }
+        phase = .resting(until: MonotonicTime(nanoseconds: backOff.notBefore))
     }
 }

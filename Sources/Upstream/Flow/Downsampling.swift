@@ -56,7 +56,7 @@ struct Downsampling {
     }
 
     private mutating func forgetStretch() {
-        for index in touched { tags[index] = Tag() }
+        for index in touched { tags[index].begin() }
         touched.removeAll(keepingCapacity: true)
         first = nil
     }
@@ -162,11 +162,23 @@ struct Downsampling {
 }
 
 extension Downsampling.Tag {
+    /// A new stretch, in the memory of the last one.
+    mutating fileprivate func begin() {
+        few.removeAll(keepingCapacity: true)
+        lastText.removeAll(keepingCapacity: true)
+        (count, good, last) = (0, 0, nil)
+        (sum, low, high) = (0, 0, 0)
+    }
+
     mutating fileprivate func take(_ reading: Reading, _ batch: ReadingBatch, _ offset: UInt32) {
         numbers = (numbers.1, numbers.2, numbers.3, offset)
         count += 1
         last = reading
-        if reading.kind == .text { lastText = Array(batch.textBytes(of: reading)) }
+        if reading.kind == .text {
+            // Its batch doesn't last as long as the stretch.
+            lastText.removeAll(keepingCapacity: true)
+            lastText.append(contentsOf: batch.textBytes(of: reading))
+        }
         if few.count < 4, reading.kind != .text { few.append((reading, offset)) }
         guard !reading.quality.isBad, let value = reading.number, value.isFinite else { return }
         if good == 0 || value < low { (low, lowAt) = (value, reading.timestamp) }

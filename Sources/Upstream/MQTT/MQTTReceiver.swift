@@ -32,7 +32,8 @@ package struct MQTTReceiver: Receiver, ~Copyable {
             contentType: "application/json")
         health = SinkHealth(
             gateway: context.gateway, stream: context.stream, period: plan.health, now: context.clock.monotonic())
-        topics = SinkTopics(plan: plan, gateway: context.gateway)
+        topics = SinkTopics(
+            shape: plan.shape, topic: plan.topic, alarmTopic: plan.alarmTopic, gateway: context.gateway)
         composer = MessageComposer(plan: plan, gateway: context.gateway, stream: context.stream, topics: topics)
         composer.encodeStatus(isOnline: false, at: nil)
         // Two more than the window: the gateway's own status is never held up.

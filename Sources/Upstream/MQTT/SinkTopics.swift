@@ -2,7 +2,7 @@
 
 internal import GatewayModel
 
-/// Fills the topics of a sink's plan. Levels never hold what MQTT gives a meaning to.
+/// Fills the topics of a sink. Levels never hold what MQTT gives a meaning to.
 package struct SinkTopics: Sendable {
     private let shape: MessageShape
     private let template: String
@@ -19,13 +19,16 @@ package struct SinkTopics: Sendable {
 
     private static let tagPlaceholder = "{tag}"
 
-    package init(plan: MQTTReceiverPlan, gateway: String) {
-        shape = plan.shape
-        isPerTag = plan.topic.contains(Self.tagPlaceholder)
+    /// - Parameters:
+    ///   - topic: of readings, with placeholders.
+    ///   - alarmTopic: above the alarms; beside it lie gaps, status and health.
+    package init(shape: MessageShape, topic: String, alarmTopic: String, gateway: String) {
+        self.shape = shape
+        isPerTag = topic.contains(Self.tagPlaceholder)
         let site = EquipmentPath(site: gateway, device: "")
-        template = shape.hasDeviceInTopic ? plan.topic : Self.sanitised(site.filled(into: plan.topic))
+        template = shape.hasDeviceInTopic ? topic : Self.sanitised(site.filled(into: topic))
         publisher = Self.level(gateway)
-        alarms = Self.sanitised(site.filled(into: plan.alarmTopic))
+        alarms = Self.sanitised(site.filled(into: alarmTopic))
         let parent = alarms.split(separator: "/").dropLast().map { $0 + "/" }.joined()
         health = "\(parent)health"
         // A ThingsBoard knows no topics but its own.
@@ -36,6 +39,11 @@ package struct SinkTopics: Sendable {
             case .opcuaPubSub: "\(template)/json/status/\(publisher)"
             default: "\(parent)status"
             }
+    }
+
+    /// For receivers that have no topics: the builder of messages fills some, and nobody looks at them.
+    static var unused: SinkTopics {
+        SinkTopics(shape: .lineside, topic: "{device}", alarmTopic: "alarms", gateway: "")
     }
 
     package func readings(site: String, device: String, tag: String = "") -> String {

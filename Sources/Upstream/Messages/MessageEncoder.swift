@@ -2,7 +2,6 @@
 
 internal import GatewayModel
 internal import Journal
-internal import MQTTLink
 
 /// The messages that an MQTT sink publishes, as pieces of a parcel. Owned by the sink's thread.
 package struct MessageEncoder: ParcelEncoder {
@@ -13,12 +12,8 @@ package struct MessageEncoder: ParcelEncoder {
     private static let messageBytes = 32 * 1024
 
     package init(gateway: String, stream: String, bounds: ParcelBounds) {
-        // There are no topics here, but the builder fills them.
-        let plan = MQTTReceiverPlan(
-            broker: BrokerPlan(host: "", port: 0, clientID: ""), topic: "{device}", alarmTopic: "alarms")
         builder = MessageBuilder(
-            gateway: gateway, stream: stream, topics: SinkTopics(plan: plan, gateway: gateway),
-            payloadBytes: Self.messageBytes)
+            gateway: gateway, stream: stream, topics: .unused, payloadBytes: Self.messageBytes)
         self.bounds = bounds
     }
 

@@ -17,9 +17,11 @@ private struct Rig {
     var taken: [String] = []
     var wall = Timestamp(nanoseconds: 784_111_777_000_000_000)
 
-    init(requests: Int = 1, content: RequestContent = .lines, bounds: ParcelBounds = .init(pieces: 100, bytes: 10_000))
-    {
-        courier = Courier(content: content, requests: requests, bounds: bounds, now: now)
+    init(
+        requests: Int = 1, content: RequestContent = .lines,
+        bounds: ParcelBounds = .init(pieces: 100, bytes: 10_000), seed: UInt64 = 7
+    ) {
+        courier = Courier(content: content, requests: requests, bounds: bounds, now: now, seed: seed)
     }
 
     /// Answers the question, and gives `lines` one by one in the messages `1…`, `counts` lines each.
@@ -42,8 +44,8 @@ private struct Rig {
         courier.take(parcel, deliveries: deliveries)
     }
 
-    mutating func end(_ id: Courier.RequestID, _ outcome: Outcome, jitter: Double = 0) {
-        courier.ended(id, outcome, at: now, wall: wall, jitter: jitter)
+    mutating func end(_ id: Courier.RequestID, _ outcome: Outcome) {
+        courier.ended(id, outcome, at: now, wall: wall)
     }
 
     /// Serves every request until there is none.
@@ -171,33 +173,33 @@ struct CourierTests {
     @Test(
         "loses nothing by an answer that is about all of it: everything comes again after the pause",
         arguments: [
-            // Status, Retry-After, jitter, milliseconds of the pause, what is said.
-            (401, nil, 0, 15_000, "the receiver answers 401: no; check the token, and what it allows"),
-            (403, nil, 1, 30_000, "the receiver answers 403: no; check the token, and what it allows"),
+            // Status, Retry-After, the shortest and longest pause in milliseconds, what is said.
+            (401, nil, 15_000, 30_000, "the receiver answers 401: no; check the token, and what it allows"),
+            (403, nil, 15_000, 30_000, "the receiver answers 403: no; check the token, and what it allows"),
             (
-                404, nil, 0, 15_000,
+                404, nil, 15_000, 30_000,
                 "the receiver answers 404: no; check the address, the organisation and the bucket or database"
             ),
-            (200, nil, 0, 15_000, "the receiver answers 200: no; 204 was expected: check the address"),
+            (200, nil, 15_000, 30_000, "the receiver answers 200: no; 204 was expected: check the address"),
             (
-                302, nil, 0, 15_000,
+                302, nil, 15_000, 30_000,
                 "the receiver answers 302: no; redirects are not followed: check the address"
             ),
-            (405, nil, 0, 15_000, "the receiver answers 405: no"),
-            (500, nil, 0, 500, "the receiver answers 500: no"), (502, nil, 1, 1000, "the receiver answers 502: no"),
-            (503, nil, 1, 1000, "the receiver answers 503: no"),
-            (503, "7", 0, 7000, "the receiver answers 503: no; it asks for 7s"),
-            (429, "20", 1, 22_000, "the receiver answers 429: no; it asks for 20s"),
-            (429, nil, 1, 1000, "the receiver answers 429: no"),
-            (429, "0", 0, 500, "the receiver answers 429: no; it asks for 0s"),
+            (405, nil, 15_000, 30_000, "the receiver answers 405: no"),
+            (500, nil, 500, 1000, "the receiver answers 500: no"), (502, nil, 500, 1000, "the receiver answers 502: no"),
+            (503, nil, 500, 1000, "the receiver answers 503: no"),
+            (503, "7", 7000, 7700, "the receiver answers 503: no; it asks for 7s"),
+            (429, "20", 20_000, 22_000, "the receiver answers 429: no; it asks for 20s"),
+            (429, nil, 500, 1000, "the receiver answers 429: no"),
+            (429, "0", 500, 550, "the receiver answers 429: no; it asks for 0s"),
             (
-                429, "Sun, 06 Nov 1994 08:50:37 GMT", 0, 60_000, "the receiver answers 429: no; it asks for 1m"
+                429, "Sun, 06 Nov 1994 08:50:37 GMT", 60_000, 66_000, "the receiver answers 429: no; it asks for 1m"
             ),
-            (429, "whenever", 0, 500, "the receiver answers 429: no"),
-            (429, "999999999999999999999", 0, 3_600_000, "the receiver answers 429: no; it asks for 1h"),
-        ] as [(Int, String?, Double, Int, String)])
-    func pauses(status: Int, retryAfter: String?, jitter: Double, milliseconds: Int, said: String) throws {
-        var rig = Rig()
+            (429, "whenever", 500, 1000, "the receiver answers 429: no"),
+            (429, "999999999999999999999", 3_600_000, 3_960_000, "the receiver answers 429: no; it asks for 1h"),
+        ] as [(Int, String?, Int, Int, String)])
+    func pauses(status: Int, retryAfter: String?, shortest: Int, longest: Int, said: String) throws {
+        var rig = Rig(seed: UInt64(status * longest))
         rig.open()
         _ = rig.takeEvents()
         rig.give(["a x=1 1"])
@@ -205,11 +207,12 @@ struct CourierTests {
             Issue.record("nothing was sent")
             return
         }
-        rig.end(id, .answered(status: status, retryAfter: retryAfter, text: "no"), jitter: jitter)
+        rig.end(id, .answered(status: status, retryAfter: retryAfter, text: "no"))
         #expect(rig.takeEvents() == [.lost(said)])
         #expect(rig.courier.isIdle && !rig.courier.hasRoom)
-        #expect(rig.courier.pause(at: rig.now) == .milliseconds(milliseconds))
-        rig.now = rig.now.advanced(by: .milliseconds(milliseconds - 1))
+        let pause = try #require(rig.courier.pause(at: rig.now))
+        #expect((Duration.milliseconds(shortest)...Duration.milliseconds(longest)).contains(pause))
+        rig.now = rig.now.advanced(by: pause - .milliseconds(1))
         #expect(rig.courier.next(at: rig.now) == nil)
         rig.now = rig.now.advanced(by: .milliseconds(1))
         guard case .ask = rig.courier.next(at: rig.now) else {
@@ -226,12 +229,15 @@ struct CourierTests {
             rig.open()
             rig.give(["a x=1 1"])
             guard case .post(let id, _) = rig.courier.next(at: rig.now) else { return }
-            rig.end(id, .failed("reset"), jitter: 1)
+            rig.end(id, .failed("reset"))
             let pause = rig.courier.pause(at: rig.now) ?? .zero
             pauses.append(pause)
             rig.now = rig.now.advanced(by: pause)
         }
-        #expect(pauses == [1, 2, 4, 8, 16, 30, 30, 30].map { .seconds($0) })
+        for (pause, longest) in zip(pauses, [1, 2, 4, 8, 16, 30, 30, 30]) {
+            #expect(pause >= .milliseconds(500) && pause <= .seconds(longest))
+        }
+        #expect(pauses.count == 8 && pauses.contains { $0 > .seconds(8) })
         rig.open()
         rig.give(["a x=1 1"])
         rig.serve { _ in 204 }
