@@ -82,6 +82,7 @@ let package = Package(
         ours("Journal", ["GatewayModel", "GatewayPlatform", "Series", logging]),
         ours("History", ["GatewayModel", "Series"]),
         ours("Export", ["GatewayModel", "TextFormats", "Journal", "History"]),
+        ours("Expressions", ["GatewayModel"]),
         ours("Rules", ["GatewayModel"]),
 
         // Upstream, and the people who look in.
@@ -227,6 +228,7 @@ let package = Package(
             [
                 "GatewayModel", "GatewayPlatform", "Journal", "History", "Export", "Simulation", "TestSupport", logging,
             ]),
+        tests("ExpressionsTests", ["GatewayModel", "Expressions", "TestSupport"]),
         tests("RulesTests", ["GatewayModel", "Rules"]),
         tests(
             "UpstreamTests",

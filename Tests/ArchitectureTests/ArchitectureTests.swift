@@ -22,6 +22,7 @@ struct ArchitectureTests {
         ("Journal", ["GatewayModel", "GatewayPlatform", "Series", "Logging"]),
         ("History", ["GatewayModel", "Series"]),
         ("Export", ["GatewayModel", "TextFormats", "Journal", "History"]),
+        ("Expressions", ["GatewayModel"]),
         ("Rules", ["GatewayModel"]),
         ("Upstream", ["GatewayModel", "GatewayPlatform", "TextFormats", "Journal", "MQTTLink", "Logging"]),
         (
