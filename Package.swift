@@ -127,8 +127,8 @@ let package = Package(
         ours(
             "GatewayConfiguration",
             [
-                "GatewayModel", "Acquisition", "ModbusDriver", "MQTTLink", "MQTTDriver", "Journal", "Rules", "Upstream",
-                "Sparkplug", "Simulation", .product(name: "Yams", package: "Yams"),
+                "GatewayModel", "Acquisition", "ModbusDriver", "MQTTLink", "MQTTDriver", "Journal", "Expressions", "Rules",
+                "Upstream", "Sparkplug", "Simulation", .product(name: "Yams", package: "Yams"),
             ]),
         ours(
             "Commissioning",
@@ -140,8 +140,8 @@ let package = Package(
             "Gateway",
             [
                 "GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "MQTTLink", "MQTTDriver", "Journal",
-                "Writes", "History", "Rules", "Upstream", "UpstreamPostgres", "UpstreamKafka", "UpstreamHTTP", "UpstreamSparkplug",
-                "Dashboard", "GatewayConfiguration", logging, lifecycle,
+                "Writes", "History", "Expressions", "Rules", "Upstream", "UpstreamPostgres", "UpstreamKafka", "UpstreamHTTP",
+                "UpstreamSparkplug", "Dashboard", "GatewayConfiguration", logging, lifecycle,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ]),
         .executableTarget(
@@ -264,7 +264,7 @@ let package = Package(
             "GatewayConfigurationTests",
             [
                 "GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "MQTTLink", "MQTTDriver", "Journal",
-                "Rules", "Upstream", "Simulation", "GatewayConfiguration", "TestSupport", logging,
+                "Expressions", "Rules", "Upstream", "Simulation", "GatewayConfiguration", "TestSupport", logging,
             ],
             exclude: ["Fixtures"]),
         tests(

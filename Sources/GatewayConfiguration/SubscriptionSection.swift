@@ -85,7 +85,8 @@ final class SubscriptionSection {
             let id = plant.numbering.tag(
                 entry.key, of: device, kind: value.kind, unit: value.unit, range: value.normalisation.range,
                 period: every, source: at.description)
-            plant.add(PlantTag(name: entry.key, id: id, kind: value.kind, unit: value.unit), to: index)
+            let hold = every.map { max($0 * 3, value.normalisation.deadband == nil ? .zero : value.normalisation.maxAge * 2) }
+            plant.add(PlantTag(name: entry.key, id: id, kind: value.kind, unit: value.unit, hold: hold), to: index)
             plans.append(MQTTTagPlan(tag: id, at: at, normalisation: value.normalisation))
             fields.append(
                 .init(

@@ -79,9 +79,7 @@ struct ValueSection {
 
     /// The outgoing unit, and how values get there when it isn't the one in which they are written.
     private func units() -> (unit: String?, conversion: UnitConversion?) {
-        let symbol = Notation<String>.matching("a unit such as kW, °C or \"1\"") { text in
-            !text.isEmpty && text.utf8.count <= 32 && !text.contains(where: \.isWhitespace)
-        }
+        let symbol = Notation<String>.unit
         let target = reader.value("to", symbol)
         guard reader.node("unit") != nil else {
             if isCode { return (reader.has("to") ? nil : "1", nil) }

@@ -58,8 +58,8 @@ struct ArchitectureTests {
         (
             "GatewayConfiguration",
             [
-                "GatewayModel", "Acquisition", "ModbusDriver", "MQTTLink", "MQTTDriver", "Journal", "Rules", "Upstream",
-                "Sparkplug", "Simulation", "Yams",
+                "GatewayModel", "Acquisition", "ModbusDriver", "MQTTLink", "MQTTDriver", "Journal", "Expressions", "Rules",
+                "Upstream", "Sparkplug", "Simulation", "Yams",
             ]
         ),
         ("Commissioning", ["GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "Yams"]),
@@ -67,7 +67,7 @@ struct ArchitectureTests {
             "Gateway",
             [
                 "GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "MQTTLink", "MQTTDriver", "Journal",
-                "Writes", "History", "Rules", "Upstream", "UpstreamPostgres", "UpstreamKafka", "UpstreamHTTP", "UpstreamSparkplug",
+                "Writes", "History", "Expressions", "Rules", "Upstream", "UpstreamPostgres", "UpstreamKafka", "UpstreamHTTP", "UpstreamSparkplug",
                 "Dashboard", "GatewayConfiguration", "Logging",
                 "ServiceLifecycle", "UnixSignals",
             ]

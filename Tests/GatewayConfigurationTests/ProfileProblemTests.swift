@@ -104,10 +104,6 @@ struct ProfileProblemTests {
                 "two signals", Sample.profile("tags:", "simulate: { current: { constant: 1, reads: true } }\ntags:"),
                 "\(file):6:22: error: expected one signal: constant, text, sine, ramp, square or reads"),
             Row(
-                "keys of a later version", Sample.profile("tags:", "derived: {}\nparams: {}\ntags:"),
-                "\(file):6:1: warning: 'derived' is not used by this version",
-                "\(file):7:1: warning: 'params' is not used by this version"),
-            Row(
                 "version", Sample.profile("1.2.0", "one"),
                 "\(file):3:10: error: expected a version such as 1.0.0, found 'one'"),
             Row(
