@@ -37,6 +37,7 @@ let package = Package(
         .executable(name: "history-bench", targets: ["HistoryBench"]),
         .executable(name: "journal-bench", targets: ["JournalBench"]),
         .executable(name: "sink-bench", targets: ["SinkBench"]),
+        .executable(name: "expression-bench", targets: ["ExpressionBench"]),
     ],
     traits: [.trait(name: "Kafka", description: "Sinks to Kafka, through librdkafka.")],
     dependencies: [
@@ -191,6 +192,10 @@ let package = Package(
             ],
             path: "Benchmarks/Sources/SinkBench", swiftSettings: strict),
 
+        .executableTarget(
+            name: "ExpressionBench", dependencies: ["GatewayModel", "Expressions", "BenchReport", "CAllocations"],
+            path: "Benchmarks/Sources/ExpressionBench", swiftSettings: strict),
+
         // Brokers, programs and clocks that several test targets need.
         .target(
             name: "TestSupport", dependencies: ["GatewayModel", "GatewayPlatform"], path: "Tests/TestSupport",
@@ -275,7 +280,10 @@ let package = Package(
             ]),
         tests(
             "GatewayTests",
-            ["GatewayModel", "GatewayPlatform", "Journal", "History", "Gateway", "Simulation", "TestSupport", logging]),
+            [
+                "GatewayModel", "GatewayPlatform", "Journal", "History", "Expressions", "Rules", "Gateway", "Simulation",
+                "TestSupport", logging,
+            ]),
         tests("EndToEndTests", ["TestSupport", crypto]),
         tests("ArchitectureTests"),
     ],

@@ -35,6 +35,7 @@ package struct DerivedTagPlan: Equatable, Sendable {
 package struct DerivedTags: Sendable {
     /// In dependency order.
     private let plans: [DerivedTagPlan]
+    private let rules: [PassingRule]
     private var bank: ExpressionBank
     private var passed: [Passed]
     /// A bit for each derived tag that must be worked out; of 10,000 they are looked through in 157 steps.
@@ -48,8 +49,27 @@ package struct DerivedTags: Sendable {
     /// Batches that have been used, ready for others.
     private var spare: [ReadingBatch] = []
 
+    /// What of a plan every reading needs, without a reference.
+    private struct PassingRule: Sendable, BitwiseCopyable {
+        let tag: TagID
+        let device: DeviceID
+        let isFlag: Bool
+        let low: Double
+        let high: Double
+        /// Below zero, and so never undercut, without one.
+        let deadband: Double
+        let maxAge: Int64
+
+        init(_ plan: DerivedTagPlan) {
+            (tag, device, isFlag) = (plan.tag, plan.device, plan.kind == .boolean)
+            (low, high) = (plan.range?.lowerBound ?? -.infinity, plan.range?.upperBound ?? .infinity)
+            deadband = plan.deadband ?? -1
+            maxAge = plan.maxAge.nanoseconds
+        }
+    }
+
     /// What was passed on last.
-    private struct Passed: Sendable {
+    private struct Passed: Sendable, BitwiseCopyable {
         var number = Double.nan
         var quality: Quality?
         var time = Int64.min
@@ -58,6 +78,7 @@ package struct DerivedTags: Sendable {
     /// - Precondition: each plan stands behind those that it looks at, and all tags are in the table.
     package init(_ plans: [DerivedTagPlan], tags: TagTable) {
         self.plans = plans
+        rules = plans.map(PassingRule.init)
         bank = ExpressionBank(plans.map(\.program), tagCount: tags.tags.count)
         passed = Array(repeating: Passed(), count: plans.count)
         due = Array(repeating: 0, count: (plans.count + 63) / 64)
@@ -100,7 +121,10 @@ package struct DerivedTags: Sendable {
             }
             time = reading.timestamp.nanoseconds
             rounds[tag] = round
-            take(reading, text: batch.textBytes(of: reading), now)
+            switch reading.kind {
+            case .text: take(reading, text: batch.textBytes(of: reading), now)
+            default: take(reading, text: [], now)
+            }
         }
         workOut(batch.clock, now, into: &results)
     }
@@ -122,8 +146,9 @@ package struct DerivedTags: Sendable {
     }
 
     private mutating func take(_ reading: Reading, text: ArraySlice<UInt8>, _ now: Timestamp) {
-        for user in bank.take(reading, text: text, now: now) {
-            due[Int(user) >> 6] |= 1 << UInt64(user & 63)
+        for place in bank.take(reading, text: text, now: now) {
+            let program = bank.program(at: place)
+            due[program >> 6] |= 1 << UInt64(program & 63)
             isAnyDue = true
         }
     }
@@ -148,37 +173,37 @@ package struct DerivedTags: Sendable {
     ) {
         var time = bank.newestTime(of: index)
         let operand = bank.value(of: index, at: time, now: now)
-        let tag = plans[index].tag
+        let rule = rules[index]
         var quality = operand.quality
-        if let range = plans[index].range, quality.isGood, !range.contains(operand.number) {
+        if !(operand.number >= rule.low && operand.number <= rule.high), quality.isGood {
             quality = .uncertainEngineeringUnitsExceeded
         }
         // Two readings of one nanosecond would be one to a time series. Unless the clock was set back.
-        if passed[index].time >= time && passed[index].time <= now.nanoseconds { time = passed[index].time &+ 1 }
+        let last = passed[index]
+        if last.time >= time && last.time <= now.nanoseconds { time = last.time &+ 1 }
+        let timestamp = Timestamp(nanoseconds: time)
         let reading: Reading
         if quality.isBad {
-            reading = Reading(unreadable: tag, timestamp: Timestamp(nanoseconds: time), quality: quality)
+            reading = Reading(unreadable: rule.tag, timestamp: timestamp, quality: quality)
         } else {
-            let bits = plans[index].kind == .boolean ? (operand.number == 0 ? 0 : 1) : operand.number.bitPattern
+            let bits = rule.isFlag ? (operand.number == 0 ? 0 : 1) : operand.number.bitPattern
             reading = Reading(
-                tag: tag, timestamp: Timestamp(nanoseconds: time), kind: plans[index].kind, bits: bits, quality: quality)
+                tag: rule.tag, timestamp: timestamp, kind: rule.isFlag ? .boolean : .real, bits: bits, quality: quality)
         }
         // Others see it whether it is passed on or not.
-        if bank.looks(at: tag) { take(reading, text: [], now) }
-        guard isNews(operand.number, quality, time, index) else { return }
+        if bank.looks(at: rule.tag) { take(reading, text: [], now) }
+        guard Self.isNews(operand.number, quality, time, after: last, rule) else { return }
         passed[index] = Passed(number: operand.number, quality: quality, time: time)
-        append(reading, plans[index].device, clock, to: &results)
+        append(reading, rule.device, clock, to: &results)
     }
 
-    private func isNews(_ number: Double, _ quality: Quality, _ time: Int64, _ index: Int) -> Bool {
-        let last = passed[index]
-        let plan = plans[index]
-        guard let before = last.quality, before == quality, time >= last.time else { return true }
-        if !quality.isBad {
-            guard let deadband = plan.deadband, (number - last.number).magnitude <= deadband else { return true }
-        }
+    private static func isNews(
+        _ number: Double, _ quality: Quality, _ time: Int64, after last: Passed, _ rule: PassingRule
+    ) -> Bool {
+        guard let before = last.quality, before.rawValue == quality.rawValue, time >= last.time else { return true }
+        if !quality.isBad && (number - last.number).magnitude > rule.deadband { return true }
         let (age, overflow) = time.subtractingReportingOverflow(last.time)
-        return overflow || age >= plan.maxAge.nanoseconds
+        return overflow || age >= rule.maxAge
     }
 
     private mutating func append(

@@ -14,9 +14,10 @@ package struct ExpressionBank: Sendable {
         var quality = Quality.badWaitingForInitialData
     }
 
+    /// Where a program's parts lie: without a reference, so that looking at one counts nothing.
     private struct Linked: Sendable {
         var code: Range<Int>
-        var inputs: [Int32]
+        var inputs: Range<Int>
         var windows: Range<Int>
     }
 
@@ -27,6 +28,8 @@ package struct ExpressionBank: Sendable {
     private var words: [[[UInt8]]]
     private var code: [Instruction] = []
     private var programs: [Linked] = []
+    /// The inputs of all programs, one after the other.
+    private var programInputs: [Int32] = []
     private(set) var windows: [Window] = []
     private var stack: [Operand]
     /// Programs that look at input i: `users[starts[i]..<starts[i + 1]]`.
@@ -52,7 +55,7 @@ package struct ExpressionBank: Sendable {
         for program in programs { link(program) }
         var usersOf: [[Int32]] = Array(repeating: [], count: inputs.count)
         for (index, program) in self.programs.enumerated() {
-            for input in program.inputs { usersOf[Int(input)].append(Int32(index)) }
+            for input in programInputs[program.inputs] { usersOf[Int(input)].append(Int32(index)) }
         }
         starts = [0]
         for some in usersOf {
@@ -85,8 +88,12 @@ package struct ExpressionBank: Sendable {
             plan.inputs = plan.inputs.map { Int(own[$0]) }
             windows.append(Window(plan))
         }
+        let inputStart = programInputs.count
+        programInputs += own
         programs.append(
-            Linked(code: codeStart..<code.count, inputs: own, windows: windowStart..<windows.count))
+            Linked(
+                code: codeStart..<code.count, inputs: inputStart..<programInputs.count,
+                windows: windowStart..<windows.count))
     }
 
     /// Goes on with what another bank knows: the newest readings, and the windows of programs that are the same.
@@ -120,14 +127,14 @@ package struct ExpressionBank: Sendable {
     /// Takes a reading in.
     /// - Parameter now: the gateway's clock: a reading from the future counts as now, and one older than the newest is
     ///   left out, unless the clock was set back.
-    /// - Returns: the programs that look at it; none for one that was left out.
-    package mutating func take(_ reading: Reading, text: ArraySlice<UInt8>, now: Timestamp) -> ArraySlice<Int32> {
+    /// - Returns: the places of the programs that look at it, for `program(at:)`; none for one that was left out.
+    package mutating func take(_ reading: Reading, text: ArraySlice<UInt8>, now: Timestamp) -> Range<Int> {
         let input = Int(inputOfTag[Int(reading.tag.index)])
-        guard input >= 0 else { return [] }
+        guard input >= 0 else { return 0..<0 }
         let time = min(reading.timestamp, now).nanoseconds
         if time < inputs[input].time && inputs[input].time <= now.nanoseconds {
             late += 1
-            return []
+            return 0..<0
         }
         inputs[input].time = time
         inputs[input].quality = reading.quality
@@ -135,8 +142,11 @@ package struct ExpressionBank: Sendable {
         if !reading.quality.isBad && !inputs[input].number.isFinite {
             inputs[input].quality = reading.kind == .none ? .badTypeMismatch : .badOutOfRange
         }
-        return users[Int(starts[input])..<Int(starts[input + 1])]
+        return Int(starts[input])..<Int(starts[input + 1])
     }
+
+    @inline(__always)
+    package func program(at place: Int) -> Int { Int(users[place]) }
 
     private func number(of reading: Reading, _ text: ArraySlice<UInt8>, _ input: Int) -> Double {
         switch reading.kind {
@@ -155,13 +165,15 @@ package struct ExpressionBank: Sendable {
     /// The newest time of what a program looks at.
     package func newestTime(of program: Int) -> Int64 {
         var newest = Int64.min
-        for input in programs[program].inputs { newest = max(newest, inputs[Int(input)].time) }
+        for place in programs[program].inputs { newest = max(newest, inputs[Int(programInputs[place])].time) }
         return newest
     }
 
     /// Works a program out.
     /// - Parameter time: the moment for which: ends its windows, and ages are counted from there.
     package mutating func value(of program: Int, at time: Int64, now: Timestamp) -> Operand {
+        // A constant of another module is a call each time.
+        let good = Quality(rawValue: 0)
         var top = -1
         var index = programs[program].code.lowerBound
         let end = programs[program].code.upperBound
@@ -170,7 +182,7 @@ package struct ExpressionBank: Sendable {
             switch step.operation {
             case .constant:
                 top += 1
-                stack[top] = Operand(step.number, .good)
+                stack[top] = Operand(step.number, good)
             case .input:
                 top += 1
                 let input = inputs[Int(step.index)]
@@ -179,7 +191,7 @@ package struct ExpressionBank: Sendable {
                 top += 1
                 let read = inputs[Int(step.index)].time
                 stack[top] =
-                    read == .min ? Operand(bad: .badWaitingForInitialData) : Operand(max(0, Double(time - read) / 1e9), .good)
+                    read == .min ? Operand(bad: .badWaitingForInitialData) : Operand(max(0, Double(time - read) / 1e9), good)
             case .convert:
                 let line = stack[top].number * step.number + code[index + 1].number
                 stack[top] = Operand(line / code[index + 2].number, stack[top].quality)
