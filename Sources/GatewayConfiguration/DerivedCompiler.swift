@@ -39,11 +39,13 @@ struct DerivedCompiler {
     func add(_ drafts: [DerivedDraft], to device: Int, parameters: [ProfileParameter] = []) {
         for draft in drafts {
             if plant.tag(draft.name, of: device) != nil || parameters.contains(where: { $0.name == draft.name }) {
-                problems.error(draft.place, "\(plant.devices[device].path) already has a tag or parameter '\(draft.name)'")
+                problems.error(
+                    draft.place, "\(plant.devices[device].path) already has a tag or parameter '\(draft.name)'")
                 continue
             }
             let path = plant.devices[device].path
-            let id = plant.numbering.known(path) ?? plant.numbering.device(path: path, channel: "derived", link: "derived")
+            let id =
+                plant.numbering.known(path) ?? plant.numbering.device(path: path, channel: "derived", link: "derived")
             let tag = plant.numbering.tag(
                 draft.name, of: id, kind: draft.kind, unit: draft.unit, range: draft.range, period: nil,
                 source: draft.expression.text ?? "")
@@ -55,7 +57,8 @@ struct DerivedCompiler {
 
     /// All of them, each behind those that it looks at.
     func compile() -> [DerivedTagPlan] {
-        let plans = plant.derived.map(plan)
+        var failed: Set<Place> = []
+        let plans = plant.derived.map { plan($0, &failed) }
         let positions = Dictionary(
             plant.derived.enumerated().map { ($0.element.tag, $0.offset) }, uniquingKeysWith: { first, _ in first })
         let needs = plans.map { plan in (plan?.program.inputs ?? []).compactMap { positions[$0] } }
@@ -76,7 +79,9 @@ struct DerivedCompiler {
         return order.compactMap { plans[$0] }
     }
 
-    private func plan(_ pending: PendingDerived) -> DerivedTagPlan? {
+    /// - Parameter failed: expressions of profiles that fail for many devices, and look for what was meant only once.
+    private func plan(_ pending: PendingDerived, _ failed: inout Set<Place>) -> DerivedTagPlan? {
+        guard !failed.contains(pending.draft.expression.place) else { return nil }
         let names = TagNames(plant: plant, device: pending.plantDevice, parameters: pending.parameters)
         let draft = pending.draft
         do throws(ExpressionProblem) {
@@ -86,8 +91,11 @@ struct DerivedCompiler {
                 deadband: draft.deadband, maxAge: draft.maxAge)
         } catch {
             // A tag that couldn't be read has been reported itself.
-            guard error.word.isEmpty || names.isComplete || !error.message.hasPrefix("there is no tag") else { return nil }
+            guard error.word.isEmpty || names.isComplete || !error.message.hasPrefix("there is no tag") else {
+                return nil
+            }
             problems.error(error, in: draft.expression)
+            failed.insert(draft.expression.place)
             return nil
         }
     }
@@ -112,7 +120,9 @@ struct DerivedCompiler {
         }
     }
 
-    private func name(_ pending: PendingDerived) -> String { "\(plant.devices[pending.plantDevice].path)/\(pending.draft.name)" }
+    private func name(_ pending: PendingDerived) -> String {
+        "\(plant.devices[pending.plantDevice].path)/\(pending.draft.name)"
+    }
 }
 
 /// What names mean in an expression of one device: its parameters and tags first, then paths from its place and from
@@ -122,14 +132,14 @@ struct TagNames {
     let device: Int
     var parameters: [ProfileParameter] = []
 
-    var scope: ExpressionScope { ExpressionScope(value: value, names: names) }
+    var scope: ExpressionScope { ExpressionScope(value: value, matching: matching, names: names) }
 
     private func value(_ name: String) -> NamedValue? {
         if let parameter = parameters.first(where: { $0.name == name }) {
             return NamedValue(.constant(parameter.number ?? .nan), kind: .real, unit: parameter.unit)
         }
         guard let tag = tag(name) else { return nil }
-        return NamedValue(.tag(tag.id), kind: tag.kind, unit: tag.unit, states: tag.states, hold: tag.hold)
+        return Self.value(tag)
     }
 
     private func tag(_ name: String) -> PlantTag? {
@@ -144,15 +154,38 @@ struct TagNames {
         }
     }
 
-    private func names() -> [String] {
-        let place = "\(plant.devices[device].path)/"
-        return parameters.map(\.name) + plant.devices[device].tags.map(\.name)
-            + plant.devices.flatMap { other in
-                other.tags.map { tag in
-                    let whole = "\(other.path)/\(tag.name)"
-                    return whole.hasPrefix(place) ? String(whole.dropFirst(place.count)) : whole
-                }
+    /// Under the device's own place, else under the nearest place above it where any tag fits.
+    private func matching(_ pattern: String) -> [NamedValue] {
+        var above = plant.devices[device].path[...]
+        while true {
+            let whole = PathPattern(above.isEmpty ? pattern : "\(above)/\(pattern)")
+            let fitting = plant.devices.flatMap { other in
+                other.tags.filter { whole.matches("\(other.path)/\($0.name)") }
             }
+            if !fitting.isEmpty || above.isEmpty { return fitting.map(Self.value) }
+            above = above.lastIndex(of: "/").map { above[..<$0] } ?? ""
+        }
+    }
+
+    private static func value(_ tag: PlantTag) -> NamedValue {
+        NamedValue(.tag(tag.id), kind: tag.kind, unit: tag.unit, states: tag.states, hold: tag.hold)
+    }
+
+    /// Paths are looked for among so many tags: a plant has a hundred thousand, and the near ones stand together.
+    private static let mostCandidates = 5000
+
+    private func names(like word: String) -> [String] {
+        let own = parameters.map(\.name) + plant.devices[device].tags.map(\.name)
+        guard word.contains("/") else { return own }
+        let place = "\(plant.devices[device].path)/"
+        var paths: [String] = []
+        for other in plant.devices where paths.count < Self.mostCandidates {
+            paths += other.tags.map { tag in
+                let whole = "\(other.path)/\(tag.name)"
+                return whole.hasPrefix(place) ? String(whole.dropFirst(place.count)) : whole
+            }
+        }
+        return paths
     }
 
     /// False when tags may be missing that were reported where they stand.

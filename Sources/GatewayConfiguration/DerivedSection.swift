@@ -57,7 +57,8 @@ struct DerivedReader {
             problems.error(
                 reader.place(of: "deadband"), "expected a deadband of 0 or more, found \(Spelling.plain(deadband))")
         }
-        let maxAge = reader.value("max_age", .duration(from: .milliseconds(100), to: .seconds(86400)), default: .seconds(60))
+        let maxAge = reader.value(
+            "max_age", .duration(from: .milliseconds(100), to: .seconds(86400)), default: .seconds(60))
         reader.finish()
         if unit.isEmpty {
             for key in ["range", "deadband"] where reader.has(key) {
@@ -67,7 +68,8 @@ struct DerivedReader {
         guard problems.errorCount == before, let node = reader.node("expr"), let text = node.text else { return nil }
         do throws(ExpressionProblem) {
             return DerivedDraft(
-                name: entry.key, place: entry.place, expression: node, syntax: try Syntax(text), unit: unit, range: range,
+                name: entry.key, place: entry.place, expression: node, syntax: try Syntax(text), unit: unit,
+                range: range,
                 deadband: deadband, maxAge: maxAge)
         } catch {
             problems.error(error, in: node)
@@ -76,7 +78,9 @@ struct DerivedReader {
     }
 
     private func warnOfMisspelling(_ unit: String, _ reader: MappingReader) {
-        guard let near = EngineeringUnit.knownSymbols.first(where: { $0.lowercased() == unit.lowercased() }) else { return }
+        guard let near = EngineeringUnit.knownSymbols.first(where: { $0.lowercased() == unit.lowercased() }) else {
+            return
+        }
         problems.warning(reader.place(of: "unit"), "the unit '\(unit)' isn't known; did you mean '\(near)'?")
     }
 
@@ -111,7 +115,8 @@ struct DerivedReader {
             var parameter = parameter
             guard let entry = entries.first(where: { $0.key == parameter.name }) else {
                 if parameter.number == nil {
-                    problems.error(place, "the profile \(profile) needs 'set: {\(parameter.name): …}', in \(parameter.unit)")
+                    problems.error(
+                        place, "the profile \(profile) needs 'set: {\(parameter.name): …}', in \(parameter.unit)")
                 }
                 return parameter
             }
@@ -120,7 +125,9 @@ struct DerivedReader {
                 parameter.number = number
             } else {
                 problems.error(
-                    entry.value.place, "expected \(notation.expected), found \(entry.value.found)\(Self.dimensions(entry.value.text, parameter.unit))")
+                    entry.value.place,
+                    "expected \(notation.expected), found \(entry.value.found)\(Self.dimensions(entry.value.text, parameter.unit))"
+                )
             }
             return parameter
         }

@@ -16,17 +16,23 @@ enum Plant {
     ]
     static func id(_ name: String) -> TagID { TagID(tags.firstIndex { $0.name == name } ?? -1) }
 
-    static var scope: ExpressionScope { ExpressionScope(
-        value: { name in
-            if name == "nominal" { return NamedValue(.constant(75), kind: .real, unit: "kW") }
-            guard let index = tags.firstIndex(where: { $0.name == name }) else { return nil }
-            let states = ["stopped", "running", "heating up", "not-ready"].enumerated().map {
-                StateName(code: Int64($0.offset), name: $0.element)
-            }
-            return NamedValue(
-                .tag(TagID(index)), kind: tags[index].kind, unit: tags[index].unit,
-                states: name == "state" ? states : [], hold: name == "level" ? .seconds(30) : nil)
-        }, names: { tags.map(\.name) + ["nominal"] }) }
+    static var scope: ExpressionScope {
+        ExpressionScope(
+            value: { name in
+                if name == "nominal" { return NamedValue(.constant(75), kind: .real, unit: "kW") }
+                guard let index = tags.firstIndex(where: { $0.name == name }) else { return nil }
+                let states = ["stopped", "running", "heating up", "not-ready"].enumerated().map {
+                    StateName(code: Int64($0.offset), name: $0.element)
+                }
+                return NamedValue(
+                    .tag(TagID(index)), kind: tags[index].kind, unit: tags[index].unit,
+                    states: name == "state" ? states : [], hold: name == "level" ? .seconds(30) : nil)
+            },
+            matching: { pattern in
+                tags.enumerated().filter { PathPattern(pattern).matches($0.element.name) }
+                    .map { NamedValue(.tag(TagID($0.offset)), kind: $0.element.kind, unit: $0.element.unit) }
+            }, names: { _ in tags.map(\.name) + ["nominal"] })
+    }
 
     static func program(_ text: String, _ goal: ExpressionGoal) throws(ExpressionProblem) -> Program {
         try Program(Syntax(text), for: goal, in: scope)
@@ -59,7 +65,8 @@ struct Bench {
     }
 
     @discardableResult
-    mutating func set(_ name: String, _ number: Double, at seconds: Double = 0, _ quality: Quality = .good) -> Operand? {
+    mutating func set(_ name: String, _ number: Double, at seconds: Double = 0, _ quality: Quality = .good) -> Operand?
+    {
         set(name, .real(number), at: seconds, quality)
     }
 

@@ -21,7 +21,8 @@ struct DerivedTagsTests {
                 devices: (0..<3).map { DeviceDescriptor(id: DeviceID($0), path: "d\($0)", channel: "c", link: "") },
                 tags: devices.enumerated().map {
                     TagDescriptor(
-                        id: TagID($0.offset), device: DeviceID($0.element), name: "t\($0.offset)", kind: .real, unit: "1")
+                        id: TagID($0.offset), device: DeviceID($0.element), name: "t\($0.offset)", kind: .real,
+                        unit: "1")
                 })
         }
 
@@ -31,7 +32,7 @@ struct DerivedTagsTests {
             let scope = ExpressionScope(
                 value: { name in
                     Int(name.dropFirst()).map { NamedValue(.tag(TagID($0)), kind: .real, unit: "1") }
-                }, names: { [] })
+                }, names: { _ in [] })
             return try texts.enumerated().map { index, text in
                 let isFlag = text.contains(">")
                 var plan = DerivedTagPlan(
@@ -55,7 +56,8 @@ struct DerivedTagsTests {
             var batch = ReadingBatch(device: DeviceID(device))
             for (tag, value, time) in readings {
                 batch.append(
-                    quality.isBad ? .none : .real(value), tag: TagID(tag), timestamp: Timestamp(nanoseconds: Int64(time)), quality: quality)
+                    quality.isBad ? .none : .real(value), tag: TagID(tag),
+                    timestamp: Timestamp(nanoseconds: Int64(time)), quality: quality)
             }
             derived.take(batch, now: Timestamp(nanoseconds: Int64(now)), into: &results)
             defer { derived.reuse(&results) }
@@ -65,7 +67,8 @@ struct DerivedTagsTests {
 
     private func number(_ tag: Int, _ value: Double, _ time: Int, _ quality: Quality = .good) -> Reading {
         Reading(
-            tag: TagID(tag), timestamp: Timestamp(nanoseconds: Int64(time)), kind: .real, bits: value.bitPattern, quality: quality)
+            tag: TagID(tag), timestamp: Timestamp(nanoseconds: Int64(time)), kind: .real, bits: value.bitPattern,
+            quality: quality)
     }
 
     @Test("Each is worked out once for a batch, behind those that it needs, with the newest time of its inputs")
@@ -134,7 +137,9 @@ struct DerivedTagsTests {
     func bad() throws {
         var rig = try Rig(["1 / t0", "t4 + 1"]) { $0.maxAge = .nanoseconds(100) }
         let first = rig.take([(0, 0, 1)])
-        #expect(first.map(\.quality) == [.badOutOfRange, .badOutOfRange] && first.allSatisfy { $0.kind == .none && $0.bits == 0 })
+        #expect(
+            first.map(\.quality) == [.badOutOfRange, .badOutOfRange]
+                && first.allSatisfy { $0.kind == .none && $0.bits == 0 })
         #expect(rig.take([(0, 0, 2)]).isEmpty)
         #expect(rig.take([(0, 0, 3)], quality: .badTimeout).map(\.quality) == [.badTimeout, .badTimeout])
         #expect(rig.take([(0, 0, 103)], quality: .badTimeout).count == 2)
@@ -171,7 +176,9 @@ struct DerivedTagsTests {
             let found = rig.take([(tag, value, step * 10)], device: tag == 3 ? 1 : 0)
             for (index, text) in texts.enumerated() {
                 let names = text.split(separator: " ").filter { $0.hasPrefix("t") }.compactMap { Int($0.dropFirst()) }
-                known[4 + index] = known[names[0]].flatMap { a in known[names[1]].map { a * 0.5 + $0 * 0.25 + Double(index) } }
+                known[4 + index] = known[names[0]].flatMap { a in
+                    known[names[1]].map { a * 0.5 + $0 * 0.25 + Double(index) }
+                }
             }
             #expect(found.map(\.tag) == found.map(\.tag).sorted())
             for reading in found { #expect(reading.number == known[Int(reading.tag.index)]) }

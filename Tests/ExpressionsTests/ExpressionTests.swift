@@ -32,14 +32,18 @@ struct ExpressionTests {
         Row("temp", "K", [("temp", 20)], 293.15), Row("kelvin", "°C", [("kelvin", 293.15)], 20),
         Row("max(temp, 30 °C)", "°C", [("temp", 20)], 30), Row("max(20, temp, 30)", "°C", [("temp", 25)], 30),
         Row("min(1 kW, power, 500 W)", "W", [("power", 3)], 500), Row("min(power, 5)", "kW", [("power", 7)], 5),
-        Row("clamp(speed, 0, 100)", "%", [("speed", 120)], 100), Row("clamp(speed, 0.1, 1)", "1", [("speed", 0.05)], 0.001),
+        Row("clamp(speed, 0, 100)", "%", [("speed", 120)], 100),
+        Row("clamp(speed, 0.1, 1)", "1", [("speed", 0.05)], 0.001),
         Row("2 + 3 * x ^ 2", "1", [("x", 3)], 29), Row("-x^2", "1", [("x", 3)], -9), Row("2^3^2", "1", [], 512),
-        Row("(2 + 3) * x", "1", [("x", 3)], 15), Row("10 - 4 - x", "1", [("x", 3)], 3), Row("-x - -3", "1", [("x", 1)], 2),
+        Row("(2 + 3) * x", "1", [("x", 3)], 15), Row("10 - 4 - x", "1", [("x", 3)], 3),
+        Row("-x - -3", "1", [("x", 1)], 2),
         Row("if(speed > 80 %, power, 0)", "kW", [("speed", 90), ("power", 7)], 7),
         Row("if(speed > 80 %, power, 0)", "kW", [("speed", 70), ("power", 7)], 0),
         Row("if(running, 1, 2)", "1", [("running", 1)], 1), Row("abs(x)", "1", [("x", -3)], 3),
-        Row("round(x)", "1", [("x", 2.5)], 3), Row("round(x, 2)", "1", [("x", 2.345)], 2.35), Row("floor(x)", "1", [("x", -1.5)], -2),
-        Row("ceil(x)", "1", [("x", 1.2)], 2), Row("ln(exp(x))", "1", [("x", 2)], 2), Row("log10(x)", "1", [("x", 1000)], 3),
+        Row("round(x)", "1", [("x", 2.5)], 3), Row("round(x, 2)", "1", [("x", 2.345)], 2.35),
+        Row("floor(x)", "1", [("x", -1.5)], -2),
+        Row("ceil(x)", "1", [("x", 1.2)], 2), Row("ln(exp(x))", "1", [("x", 2)], 2),
+        Row("log10(x)", "1", [("x", 1000)], 3),
         Row("sqrt(level * level)", "mm", [("level", 2)], 2000), Row("exp(speed)", "1", [("speed", 0)], 1),
         Row("parts / 2", "pcs", [("parts", 6)], 3), Row("energy / hours", "kW", [("energy", 12), ("hours", 4)], 3),
         Row("line-2/press-7/power", "kW", [("line-2/press-7/power", 1500)], 1.5),
@@ -47,7 +51,11 @@ struct ExpressionTests {
         Row("x / 4", "1", [("x", 1)], 0.25), Row("quality(x)", "1", [("x", 1)], 0), Row("5", "kW", [], 5),
         Row("power * 50 %", "W", [("power", 7)], 3500), Row("1.5e3 W + power", "kW", [("power", 1)], 2.5),
         Row("hours + 30 min", "h", [("hours", 2)], 2.5), Row("min(hours, 90 min)", "h", [("hours", 2)], 1.5),
-        Row("state * 2", "1", [("state", 3)], 6), Row("10 % * 10 %", "%", [], 1), Row("(x + 1) ^ 0.5", "1", [("x", 3)], 2),
+        Row("state * 2", "1", [("state", 3)], 6), Row("10 % * 10 %", "%", [], 1),
+        Row("(x + 1) ^ 0.5", "1", [("x", 3)], 2),
+        Row("sum(\"ra*ed\") + 1 A", "A", [("rated", 3)], 4),
+        Row("avg(\"*p\")", "°C", [("temp", 20)], 20),
+        Row("sum(\"line-2/*/power\") * 2", "kW", [("line-2/press-7/power", 500)], 1),
         Row("power × 2 ÷ 4 − 1 kW", "kW", [("power", 4)], 1),
     ]
 
@@ -70,14 +78,17 @@ struct ExpressionTests {
         Row("temp - oil > 5 K", "", [("temp", 50), ("oil", 104)], 1), Row("state == running", "", [("state", 1)], 1),
         Row("state != 'heating up'", "", [("state", 2)], 0), Row("\"heating up\" == state", "", [("state", 2)], 1),
         Row("state == not-ready", "", [("state", 3)], 1), Row("state == 2", "", [("state", 2)], 1),
-        Row("running and door", "", [("running", 1), ("door", 0)], 0), Row("not running or door", "", [("running", 0), ("door", 0)], 1),
+        Row("running and door", "", [("running", 1), ("door", 0)], 0),
+        Row("not running or door", "", [("running", 0), ("door", 0)], 1),
         Row("running == true", "", [("running", 1)], 1), Row("running != 1", "", [("running", 1)], 0),
         Row("running == door", "", [("running", 0), ("door", 0)], 1), Row("quality(x) == good", "", [("x", 1)], 1),
         Row("not (x > 1 and x < 3)", "", [("x", 2)], 0), Row("x > 1 and x < 3 or x == 7", "", [("x", 7)], 1),
-        Row("power / apparent < 0.9", "", [("power", 8), ("apparent", 10)], 1), Row("-10 °C > temp", "", [("temp", -11)], 1),
+        Row("power / apparent < 0.9", "", [("power", 8), ("apparent", 10)], 1),
+        Row("-10 °C > temp", "", [("temp", -11)], 1),
         Row("rotation > 40 Hz", "", [("rotation", 2500)], 1), Row("age(x) < 5 min", "", [("x", 1)], 1),
         Row("x ≥ 2", "", [("x", 2)], 1), Row("if(running, x > 1, x > 5)", "", [("running", 0), ("x", 3)], 0),
-        Row("parts > 100", "", [("parts", 101)], 1), Row("line-2/press-7/power > 1 kW", "", [("line-2/press-7/power", 999)], 0),
+        Row("parts > 100", "", [("parts", 101)], 1),
+        Row("line-2/press-7/power > 1 kW", "", [("line-2/press-7/power", 999)], 0),
     ]
 
     @Test("A condition is true or false", arguments: conditions)
@@ -114,15 +125,18 @@ struct ExpressionTests {
         "The worst input is the quality of the result, and what isn't a number is bad with its reason",
         arguments: [
             ("x + y", Quality.uncertainLastUsableValue, Quality.good, Quality.uncertainLastUsableValue),
-            ("x + y", .uncertainLastUsableValue, .badTimeout, .badTimeout), ("x + y", .badSensorFailure, .badTimeout, .badSensorFailure),
+            ("x + y", .uncertainLastUsableValue, .badTimeout, .badTimeout),
+            ("x + y", .badSensorFailure, .badTimeout, .badSensorFailure),
             ("max(x, y)", .good, .badTimeout, .badTimeout), ("if(y > 1, x, 5)", .good, .badTimeout, .badTimeout),
             ("if(x > 1, x, y)", .good, .badTimeout, .good), ("quality(y) * 1", .good, .badTimeout, .good),
             ("clamp(x, y, 5)", .good, .uncertainLastUsableValue, .uncertainLastUsableValue),
             ("x / (y - 3)", .good, .good, .badOutOfRange), ("sqrt(-y)", .good, .good, .badOutOfRange),
             ("ln(y - 3)", .good, .good, .badOutOfRange), ("exp(exp(exp(y)))", .good, .good, .badNumericOverflow),
             ("x * 1e308 * 1e308", .good, .good, .badNumericOverflow), ("(y - 3) ^ -1", .good, .good, .badOutOfRange),
-            ("(-y) ^ 0.5", .good, .good, .badOutOfRange), ("1e308 * 10 - 1e308 * 10", .good, .good, .badNumericOverflow),
-            ("if(1 / (y - 3) > 0, 1, 2)", .good, .good, .badOutOfRange), ("x + power / 1 kW", .good, .good, .badWaitingForInitialData),
+            ("(-y) ^ 0.5", .good, .good, .badOutOfRange),
+            ("1e308 * 10 - 1e308 * 10", .good, .good, .badNumericOverflow),
+            ("if(1 / (y - 3) > 0, 1, 2)", .good, .good, .badOutOfRange),
+            ("x + power / 1 kW", .good, .good, .badWaitingForInitialData),
         ] as [(String, Quality, Quality, Quality)])
     func quality(text: String, x: Quality, y: Quality, expected: Quality) throws {
         var bench = try Bench(text)
@@ -136,7 +150,8 @@ struct ExpressionTests {
     @Test(
         "What one side of 'and' or 'or' decides, the other can't spoil",
         arguments: [
-            ("x > 5 and y > 0", Quality.good), ("y > 0 and x > 5", .good), ("x < 5 or y > 0", .good), ("y > 0 or x < 5", .good),
+            ("x > 5 and y > 0", Quality.good), ("y > 0 and x > 5", .good), ("x < 5 or y > 0", .good),
+            ("y > 0 or x < 5", .good),
             ("x < 5 and y > 0", .badTimeout), ("x > 5 or y > 0", .badTimeout), ("not (y > 0)", .badTimeout),
         ])
     func decided(text: String, expected: Quality) throws {

@@ -84,7 +84,8 @@ struct WindowTests {
         var isBad: Bool
     }
 
-    @Test("Slow readings are reckoned exactly, fast ones to a sixtieth of the window, whatever comes", arguments: 0..<24)
+    @Test(
+        "Slow readings are reckoned exactly, fast ones to a sixtieth of the window, whatever comes", arguments: 0..<24)
     func reference(seed: UInt64) throws {
         var random = Seeded(seed: seed)
         let isSlow = seed % 2 == 0
@@ -94,9 +95,13 @@ struct WindowTests {
         var time = 1000.0
         for _ in 0..<400 {
             // Steps of 1/16 s are exact in nanoseconds and in real numbers.
-            time += isSlow ? Double(Int.random(in: 17...320, using: &random)) / 16 : Double(Int.random(in: 1...8, using: &random)) / 16
+            time +=
+                isSlow
+                ? Double(Int.random(in: 17...320, using: &random)) / 16
+                : Double(Int.random(in: 1...8, using: &random)) / 16
             let event = Event(
-                time: time, value: Double(Int.random(in: -50...50, using: &random)), isBad: Int.random(in: 0..<12, using: &random) == 0)
+                time: time, value: Double(Int.random(in: -50...50, using: &random)),
+                isBad: Int.random(in: 0..<12, using: &random) == 0)
             // Late ones change nothing.
             for index in benches.indices where Int.random(in: 0..<5, using: &random) == 0 {
                 if let last = events.last { #expect(benches[index].set("x", 1e6, at: last.time - 0.5) == nil) }
@@ -110,7 +115,10 @@ struct WindowTests {
                     #expect(operand.quality.isBad || !isSlow)
                     continue
                 }
-                let tolerance = isSlow ? 1e-9 : names[index] == "avg" ? 4 : names[index] == "sum" ? 1200 : names[index] == "count" ? 24 : 101
+                let tolerance =
+                    isSlow
+                    ? 1e-9
+                    : names[index] == "avg" ? 4 : names[index] == "sum" ? 1200 : names[index] == "count" ? 24 : 101
                 #expect(abs(operand.number - expected) <= tolerance, "\(names[index]) at \(time)")
             }
         }
@@ -141,7 +149,9 @@ struct WindowTests {
     @Test("The memory of a window is bounded however fast readings come and however long they hold")
     func bounded() throws {
         var bench = try Bench("avg(x, 31d)")
-        for index in 0..<20_000 { bench.set("x", Double(index % 7), at: Double(index) * (index % 2 == 0 ? 0.001 : 400)) }
+        for index in 0..<20_000 {
+            bench.set("x", Double(index % 7), at: Double(index) * (index % 2 == 0 ? 0.001 : 400))
+        }
         let stretches = Mirror(reflecting: bench.bank.windows[0]).children.compactMap { $0.value as? [Window.Stretch] }
         #expect(stretches.count == 1 && stretches[0].count <= Window.mostStretches)
     }

@@ -22,7 +22,8 @@ struct DerivedTests {
         Sample.profile.replacing("tags:\n", with: lines + "tags:\n")
     }
 
-    private static func files(profile lines: String = lines, device: String = "", site: String = "") -> [String: String] {
+    private static func files(profile lines: String = lines, device: String = "", site: String = "") -> [String: String]
+    {
         Sample.files([
             "site.yaml": Sample.site + (device.isEmpty ? "" : "\n    " + device) + (site.isEmpty ? "" : "\n" + site),
             "profiles/x/meter.yaml": profile(lines),
@@ -68,7 +69,9 @@ struct DerivedTests {
 
     @Test(
         "A device sets the parameters of its profile, in any unit of their dimension",
-        arguments: [("", 50.0), ("set: { rated: 40 }", 25), ("set: { rated: 40A }", 25), ("set: { rated: 0.04 kA }", 25)])
+        arguments: [
+            ("", 50.0), ("set: { rated: 40 }", 25), ("set: { rated: 40A }", 25), ("set: { rated: 0.04 kA }", 25),
+        ])
     func parameters(device: String, share: Double) throws {
         #expect(try results(plan(Self.files(device: device)), current: 10)["a/b/c/meter/share"] == share)
     }
@@ -84,11 +87,14 @@ struct DerivedTests {
                       a/b/total: { expr: c/meter/current + d/meter/current, unit: mA }
                       a/b/c/meter/double: { expr: 2 * current, unit: A }
                       a/all: { expr: b/total + b/c/meter/double, unit: A }
+                      a/b/most: { expr: 'max("*/meter/current") + sum("**/current")', unit: A }
+                      a/b/hot: { expr: 'count("*/meter/hot")', unit: "1" }
                       a/b/c/meter/warm: { expr: kelvin > 300 K and a/all > 5 A }
                     """))
         let found = results(plan, current: 10, temp: 30)
         #expect(found["a/b/c/meter/kelvin"] == 303.15 && found["a/b/c/meter/double"] == 20)
         #expect(found["a/b/total"] == 20_000 && found["a/all"] == 40 && found["a/b/c/meter/warm"] == 1)
+        #expect(found["a/b/most"] == 30 && found["a/b/hot"] == 0)
         let total = try #require(plan.tags.devices.first { $0.path == "a/b" })
         #expect(total.channel == "derived")
         // Each stands behind those that it needs.
@@ -121,38 +127,61 @@ struct DerivedTests {
     @Test(
         "A mistake is named where it stands, inside the expression",
         arguments: [
-            bad("tag in double quotes", "derived: { a: { expr: \"1 A + curent\", unit: A } }",
+            bad(
+                "tag in double quotes", "derived: { a: { expr: \"1 A + curent\", unit: A } }",
                 "6:30: error: there is no tag 'curent'; did you mean 'current'?"),
-            bad("plain", "derived:\n  a: { expr: 1 A + curent, unit: A }",
+            bad(
+                "plain", "derived:\n  a: { expr: 1 A + curent, unit: A }",
                 "7:20: error: there is no tag 'curent'; did you mean 'current'?"),
-            bad("block", "derived:\n  a:\n    unit: A\n    expr: |\n      1 A +\n      curent",
+            bad(
+                "block", "derived:\n  a:\n    unit: A\n    expr: |\n      1 A +\n      curent",
                 "11:7: error: there is no tag 'curent'; did you mean 'current'?"),
-            bad("folded", "derived:\n  a:\n    unit: A\n    expr: >-\n      1 A +\n        2 A +\n      curent",
+            bad(
+                "folded", "derived:\n  a:\n    unit: A\n    expr: >-\n      1 A +\n        2 A +\n      curent",
                 "12:7: error: there is no tag 'curent'; did you mean 'current'?"),
-            bad("unit", "derived: { a: { expr: \"current + temp\", unit: A } }",
+            bad(
+                "unit", "derived: { a: { expr: \"current + temp\", unit: A } }",
                 "6:32: error: A is electric current, °C is temperature: they can't be added"),
-            bad("result", "derived: { a: { expr: current, unit: V } }",
+            bad(
+                "result", "derived: { a: { expr: current, unit: V } }",
                 "6:23: error: this gives electric current (A), but V is voltage"),
-            bad("condition with a unit", "derived: { a: { expr: current > 1, unit: A } }",
+            bad(
+                "condition with a unit", "derived: { a: { expr: current > 1, unit: A } }",
                 "6:31: error: this gives true or false, which has no unit"),
-            bad("number without a unit", "derived: { a: { expr: current } }",
+            bad(
+                "number without a unit", "derived: { a: { expr: current } }",
                 "6:23: error: this gives a number (A is electric current), where a condition is asked for"),
-            bad("range of a condition", "derived: { a: { expr: current > 1, range: [0, 1] } }",
+            bad(
+                "range of a condition", "derived: { a: { expr: current > 1, range: [0, 1] } }",
                 "6:43: error: 'range' is for numbers, which have a 'unit'"),
             bad("no expression", "derived: { a: { unit: A } }", "6:12: error: a derived tag needs 'expr': a text"),
-            bad("unknown key", "derived: { a: { exp: current, unit: A } }",
-                "6:12: error: a derived tag needs 'expr': a text", "6:17: error: unknown key 'exp' in a derived tag; did you mean 'expr'?"),
-            bad("name of a tag", "derived: { current: { expr: 1, unit: A } }",
+            bad(
+                "unknown key", "derived: { a: { exp: current, unit: A } }",
+                "6:12: error: a derived tag needs 'expr': a text",
+                "6:17: error: unknown key 'exp' in a derived tag; did you mean 'expr'?"),
+            bad(
+                "name of a tag", "derived: { current: { expr: 1, unit: A } }",
                 "6:12: error: a/b/c/meter already has a tag or parameter 'current'"),
-            bad("itself", "derived: { a: { expr: a + 1 A, unit: A } }",
+            bad(
+                "itself", "derived: { a: { expr: a + 1 A, unit: A } }",
                 "6:23: error: a derived tag that needs itself: a/b/c/meter/a → a/b/c/meter/a"),
-            bad("each other", "derived:\n  a: { expr: b, unit: A }\n  b: { expr: c, unit: A }\n  c: { expr: a + b, unit: A }",
-                "7:14: error: a derived tag that needs itself: a/b/c/meter/a → a/b/c/meter/b → a/b/c/meter/c → a/b/c/meter/a"),
-            bad("parameter", "derived: { a: { expr: p, unit: A } }\nparams: { p: { unit: V, default: 5 } }",
+            bad(
+                "each other",
+                "derived:\n  a: { expr: b, unit: A }\n  b: { expr: c, unit: A }\n  c: { expr: a + b, unit: A }",
+                "7:14: error: a derived tag that needs itself: a/b/c/meter/a → a/b/c/meter/b → a/b/c/meter/c → a/b/c/meter/a"
+            ),
+            bad(
+                "parameter", "derived: { a: { expr: p, unit: A } }\nparams: { p: { unit: V, default: 5 } }",
                 "6:23: error: this gives voltage (V), but A is electric current"),
-            bad("too long", "derived: { a: { expr: \"" + Array(repeating: "current", count: 10_000).joined(separator: "+") + "\", unit: A } }",
+            bad(
+                "too long",
+                "derived: { a: { expr: \"" + Array(repeating: "current", count: 10_000).joined(separator: "+")
+                    + "\", unit: A } }",
                 "6:24: error: an expression of more than 8192 bytes"),
-            bad("too many terms", "derived: { a: { expr: \"" + Array(repeating: "current", count: 900).joined(separator: "+") + "\", unit: A } }",
+            bad(
+                "too many terms",
+                "derived: { a: { expr: \"" + Array(repeating: "current", count: 900).joined(separator: "+")
+                    + "\", unit: A } }",
                 "6:4023: error: an expression of more than 1000 terms; divide it among several derived tags"),
         ])
     func mistakes(_ row: Row) throws {
@@ -163,17 +192,25 @@ struct DerivedTests {
     @Test(
         "A mistake of a site is named in the site",
         arguments: [
-            Row("parameter of another dimension", files(device: "set: { rated: 5 V }"),
-                "site.yaml:10:19: error: expected a number, or a quantity in a unit like A, found '5 V': V is voltage, A is electric current"),
-            Row("slip in a parameter", files(device: "set: { ratet: 5 A }"),
+            Row(
+                "parameter of another dimension", files(device: "set: { rated: 5 V }"),
+                "site.yaml:10:19: error: expected a number, or a quantity in a unit like A, found '5 V': V is voltage, A is electric current"
+            ),
+            Row(
+                "slip in a parameter", files(device: "set: { ratet: 5 A }"),
                 "site.yaml:10:12: error: the profile meter@1 has no parameter 'ratet'; did you mean 'rated'?"),
-            Row("parameter that must be set", files(profile: "params: { p: { unit: W } }\n"),
+            Row(
+                "parameter that must be set", files(profile: "params: { p: { unit: W } }\n"),
                 "site.yaml:6:3: error: the profile meter@1 needs 'set: {p: …}', in W"),
-            Row("derived tag of no place", files(site: "derived: { total: { expr: 1, unit: A } }"),
-                "site.yaml:10:12: error: expected a place and a tag, such as stamping/line-2/power_total, found 'total'"),
-            Row("path to nowhere", files(site: "derived: { a/x: { expr: b/c/metre/current, unit: A } }"),
+            Row(
+                "derived tag of no place", files(site: "derived: { total: { expr: 1, unit: A } }"),
+                "site.yaml:10:12: error: expected a place and a tag, such as stamping/line-2/power_total, found 'total'"
+            ),
+            Row(
+                "path to nowhere", files(site: "derived: { a/x: { expr: b/c/metre/current, unit: A } }"),
                 "site.yaml:10:25: error: there is no tag 'b/c/metre/current'; did you mean 'b/c/meter/current'?"),
-            Row("twice", files(site: "derived: { a/b/c/meter/hot: { expr: 1 A, unit: A } }"),
+            Row(
+                "twice", files(site: "derived: { a/b/c/meter/hot: { expr: 1 A, unit: A } }"),
                 "site.yaml:10:12: error: a/b/c/meter already has a tag or parameter 'hot'"),
         ])
     func siteMistakes(_ row: Row) throws {
@@ -181,10 +218,22 @@ struct DerivedTests {
         #expect(found == row.problems)
     }
 
+    @Test("A mistake of a profile is looked into once, however many devices have it")
+    func manyDevices() throws {
+        let devices = (1...200).map { "  a/b/m\($0)/meter: { profile: meter@1, channel: net, unit: \($0) }" }
+        let site =
+            "kind: Site\nid: acme/lyon\nchannels:\n  net: { tcp: { host: 10.0.0.1 } }\ndevices:\n"
+            + devices.joined(separator: "\n")
+        var files = Self.files(profile: "derived: { a: { expr: b/curent, unit: A } }\n")
+        files["site.yaml"] = site
+        #expect(try SiteFolder(files).problems() == ["\(Self.file):6:23: error: there is no tag 'b/curent'"])
+    }
+
     @Test("A rule looks at a derived tag as at any other")
     func rules() throws {
         let files = Self.files().merging(["rules.yaml": Sample.rules("    when: \"share > 90 %\"")]) { $1 }
         let plan = try plan(files)
-        #expect(plan.rules.map(\.tag) == plan.derived.prefix(1).map(\.tag) && plan.rules[0].when == Condition(.above, 90))
+        #expect(
+            plan.rules.map(\.tag) == plan.derived.prefix(1).map(\.tag) && plan.rules[0].when == Condition(.above, 90))
     }
 }

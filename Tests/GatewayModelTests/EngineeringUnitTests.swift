@@ -40,7 +40,8 @@ import Testing
     private static let nearRows: [(String, String, Double, Double)] = [
         ("bar", "psi", 1, 14.503773773020923), ("psi", "kPa", 10, 68.94757293168361), ("deg", "rad", 180, Double.pi),
         ("rpm", "rad/s", 60, 2 * Double.pi), ("gpm", "l/min", 1, 3.785411784), ("hp", "kW", 1, 0.7456998715822702),
-        ("lbf.ft", "Nm", 1, 1.3558179483314004), ("cfm", "m3/h", 1, 1.699010795520), ("Btu", "kWh", 1, 2.930710701722222e-4),
+        ("lbf.ft", "Nm", 1, 1.3558179483314004), ("cfm", "m3/h", 1, 1.699010795520),
+        ("Btu", "kWh", 1, 2.930710701722222e-4),
     ]
 
     @Test(
@@ -56,7 +57,8 @@ import Testing
             ("kW", "kVA", "power", "apparent power"), ("kvarh", "kWh", "reactive energy", "energy"),
             ("bar", "K", "pressure", "temperature"), ("A", "V", "electric current", "voltage"),
             ("m", "m3", "length", "volume"), ("Nm", "J", "torque", "energy"), ("rad", "1", "angle", "number"),
-            ("barg", "bar", "barg", "pressure"), ("Nm3/h", "m3/h", "Nm3/s", "volume flow"), ("C", "°C", "electric charge", "temperature"),
+            ("barg", "bar", "barg", "pressure"), ("Nm3/h", "m3/h", "Nm3/s", "volume flow"),
+            ("C", "°C", "electric charge", "temperature"),
             ("rad/s", "m/s", "speed of rotation", "speed"), ("W/m2", "kg.m2", "irradiance", "m2.kg"),
         ])
     func refused(from: String, to: String, what: String, other: String) throws {
@@ -68,8 +70,10 @@ import Testing
     @Test(
         "What only units say may be missing in what was calculated, and nothing else",
         arguments: [
-            ("V.A", "VA", UnitTolerance.calculated, true), ("V.A", "W", .asWritten, true), ("V.A", "VA", .asWritten, false),
-            ("N.m.rad/s", "W", .calculated, true), ("m.rad/s", "m/s", .calculated, true), ("N*m", "Nm", .calculated, true),
+            ("V.A", "VA", UnitTolerance.calculated, true), ("V.A", "W", .asWritten, true),
+            ("V.A", "VA", .asWritten, false),
+            ("N.m.rad/s", "W", .calculated, true), ("m.rad/s", "m/s", .calculated, true),
+            ("N*m", "Nm", .calculated, true),
             ("N*m", "Nm", .asWritten, false), ("W", "var", .calculated, false), ("W", "var", .declared, true),
             ("rad", "1", .declared, false), ("W", "J", .declared, false), ("pH", "1", .declared, false),
         ])
@@ -86,7 +90,9 @@ import Testing
     @Test(
         "A conversion and a decimal scale are one line, and stay decimal",
         arguments: foldedRows)
-    func folded(from: String, to: String, scale: Double, offset: Double, expectedScale: Double, expectedOffset: Double) throws {
+    func folded(from: String, to: String, scale: Double, offset: Double, expectedScale: Double, expectedOffset: Double)
+        throws
+    {
         let conversion = try #require(try unit(from).conversion(to: unit(to)))
         let line = conversion.after(scale: scale, offset: offset)
         #expect(line == (expectedScale, expectedOffset))
@@ -123,7 +129,8 @@ import Testing
     @Test(
         "What is no unit is refused, however odd it is",
         arguments: [
-            "", "furlong", "KW", "kw", "kWx", "m//s", "m/", "(m", "m)", "m3 /h", "m0", "-1", "3", "kkW", "m/s/", "{a", "km°C",
+            "", "furlong", "KW", "kw", "kWx", "m//s", "m/", "(m", "m)", "m3 /h", "m0", "-1", "3", "kkW", "m/s/", "{a",
+            "km°C",
             String(repeating: "m.", count: 40) + "m", String(repeating: "(", count: 30), "m9.m9.m9.m9", "\u{0}", "°°",
         ])
     func unknown(symbol: String) { #expect(EngineeringUnit(symbol: symbol) == nil) }
@@ -134,7 +141,9 @@ import Testing
         let product = (0..<12).reduce(ExactNumber.one) { product, _ in product * long }
         #expect(abs(product.double - 1.000000000000012) < 4e-15)
         #expect((ExactNumber.one / ExactNumber(3) + ExactNumber(decimal: 0.5)).double == 5.0 / 6)
-        #expect(ExactNumber(decimal: .infinity).double == .infinity && ExactNumber(decimal: .leastNonzeroMagnitude).double == .leastNonzeroMagnitude)
+        #expect(
+            ExactNumber(decimal: .infinity).double == .infinity
+                && ExactNumber(decimal: .leastNonzeroMagnitude).double == .leastNonzeroMagnitude)
         #expect(abs((ExactNumber(decimal: 1e30) * ExactNumber(decimal: 1e30)).double / 1e60 - 1) < 4e-16)
         #expect((ExactNumber(7) - ExactNumber(decimal: 0.1)).double == 6.9)
     }

@@ -32,7 +32,7 @@ struct DerivedReadingTests {
         let scope = ExpressionScope(
             value: { name in
                 tags.tags.first { $0.name == name }.map { NamedValue(.tag($0.id), kind: .real, unit: "A") }
-            }, names: { [] })
+            }, names: { _ in [] })
         return try texts.enumerated().map { index, text in
             DerivedTagPlan(
                 tag: TagID(index + 1), device: tags.tags[index + 1].device, kind: .real,
@@ -53,7 +53,8 @@ struct DerivedReadingTests {
         let journal = Journal(plan: plan, disk: SimulatedDisk(), clock: clock, tags: Self.tags, logger: quiet)
         let history = History(tags: Self.tags, memoryBytes: 1 << 20)
         let rule = ThresholdRule(
-            alarm: "line/high", tag: TagID(2), when: Condition(.above, 20), clear: Condition(.atMost, 20), message: "{value}")
+            alarm: "line/high", tag: TagID(2), when: Condition(.above, 20), clear: Condition(.atMost, 20),
+            message: "{value}")
         let pipeline = ReadingPipeline(
             history: history, journal: journal, derived: try Self.plans(["2 * x", "double + x"]), rules: [rule],
             tags: Self.tags, logger: quiet)

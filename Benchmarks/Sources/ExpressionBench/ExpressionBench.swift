@@ -34,7 +34,9 @@ enum ExpressionBench {
             report.show()
             exit(report.isMet ? 0 : 1)
         case "once" where arguments.count == 3:
-            guard let kind = kinds.first(where: { $0.name == arguments[1] }), var plant = Plant(kind.expressions) else { break }
+            guard let kind = kinds.first(where: { $0.name == arguments[1] }), var plant = Plant(kind.expressions) else {
+                break
+            }
             for _ in 0..<(Int(arguments[2]) ?? 1) { plant.round(readings(kind.name)) }
             return
         default: break
@@ -91,7 +93,7 @@ enum ExpressionBench {
         init?(_ expressions: [String]) {
             let scope = ExpressionScope(
                 value: { name in Int(name.dropFirst()).map { NamedValue(.tag(TagID($0)), kind: .real, unit: "1") } },
-                names: { [] })
+                names: { _ in [] })
             let device = DeviceDescriptor(id: DeviceID(0), path: "d", channel: "c", link: "")
             let tags = (0..<100 + expressions.count).map {
                 TagDescriptor(id: TagID($0), device: device.id, name: "t\($0)", kind: .real, unit: "1")

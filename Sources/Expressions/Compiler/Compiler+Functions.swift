@@ -20,7 +20,12 @@ extension Compiler {
             try require(1...1, arguments, of: name, at: offset)
             return try plain(operation, name, arguments[0], at: offset)
         }
-        if let figure = Self.windows[name] { return try windowed(figure, name, arguments, at: offset) }
+        if let figure = Self.windows[name] {
+            if arguments.count == 1, case .word(let text) = arguments[0].meaning, text.contains("*") {
+                return try several(figure, name, try spread(arguments[0], text), at: offset)
+            }
+            return try windowed(figure, name, arguments, at: offset)
+        }
         switch name {
         case "if":
             try require(3...3, arguments, of: "if(condition, then, else)", at: offset)
@@ -52,7 +57,9 @@ extension Compiler {
         let most = count.upperBound == .max ? "or more" : count.count == 1 ? "" : "to \(count.upperBound)"
         let number = [String(count.lowerBound), most].filter { !$0.isEmpty }.joined(separator: " ")
         throw ExpressionProblem(
-            offset, "\(name.contains("(") ? name : name + "()") takes \(number) value\(number == "1" ? "" : "s"), not \(arguments.count)")
+            offset,
+            "\(name.contains("(") ? name : name + "()") takes \(number) value\(number == "1" ? "" : "s"), not \(arguments.count)"
+        )
     }
 
     // MARK: Of numbers
@@ -89,7 +96,8 @@ extension Compiler {
         let measure = try number(arguments[0], for: "round()").calculated
         var decimals = 0
         if arguments.count == 2 {
-            guard arguments[1].measure?.isBare == true, let count = number(of: arguments[1]).flatMap(Int.init(exactly:)),
+            guard arguments[1].measure?.isBare == true,
+                let count = number(of: arguments[1]).flatMap(Int.init(exactly:)),
                 (0...12).contains(count)
             else { throw ExpressionProblem(arguments[1].offset, "round(x, n) takes a number of decimals from 0 to 12") }
             decimals = count
@@ -134,6 +142,27 @@ extension Compiler {
         return measure.calculated
     }
 
+    /// One figure of all tags that a pattern fits.
+    private mutating func several(
+        _ figure: WindowPlan.Figure, _ name: String, _ tags: [Part], at offset: Int
+    ) throws(ExpressionProblem) -> Part {
+        let operation: Instruction.Operation
+        switch figure {
+        case .mean: operation = .mean
+        case .least: operation = .least
+        case .greatest: operation = .greatest
+        case .sum: operation = .total
+        case .count, .rises:
+            // How many of them are true.
+            for tag in tags where !tag.isFlag { throw Self.noCondition(tag, name) }
+            return result(.total, .number(.number), tags, index: tags.count, at: offset)
+        case .delta, .rate: throw ExpressionProblem(offset, "\(name)() takes one tag")
+        }
+        let measure = try common(tags, name, at: offset)
+        if figure == .sum { try requireAmount(measure, tags[0], for: "sum()") }
+        return result(operation, .number(measure), tags, index: tags.count, at: offset)
+    }
+
     // MARK: Of readings
 
     private static let qualities: Measure = {
@@ -149,7 +178,8 @@ extension Compiler {
         }
         takeBack(argument)
         return result(
-            .age, .number(Measure(unit: EngineeringUnit(symbol: "s", dimension: Self.second))), [], index: input, at: offset)
+            .age, .number(Measure(unit: EngineeringUnit(symbol: "s", dimension: Self.second))), [], index: input,
+            at: offset)
     }
 
     private static let second = EngineeringUnit(symbol: "s")?.dimension ?? .number

@@ -34,7 +34,9 @@ extension Compiler {
         let (a, b) = (try number(left, for: "'\(sign.rawValue)'"), try number(right, for: "'\(sign.rawValue)'"))
         for (bare, part, other) in [(a, left, b), (b, right, a)] where bare.isBare && !other.isBare && !other.isPlain {
             throw ExpressionProblem(
-                part.offset, "the number has no unit, the other is in \(other.unit.symbol): write \(other.unit.ofDifferences.symbol) behind it")
+                part.offset,
+                "the number has no unit, the other is in \(other.unit.symbol): write \(other.unit.ofDifferences.symbol) behind it"
+            )
         }
         let operation: Instruction.Operation = sign == .plus ? .add : .subtract
         if a.isOnScale && b.isOnScale && sign == .minus {
@@ -69,7 +71,8 @@ extension Compiler {
         guard let conversion = measure.unit.conversion(to: unit, .calculated) else {
             throw ExpressionProblem(
                 offset,
-                "\(unit.symbol) is \(unit.dimension), \(measure.unit.symbol) is \(measure.unit.dimension): they can't be \(verb)")
+                "\(unit.symbol) is \(unit.dimension), \(measure.unit.symbol) is \(measure.unit.dimension): they can't be \(verb)"
+            )
         }
         convert(part, by: conversion)
     }
@@ -157,7 +160,8 @@ extension Compiler {
 
     /// Beside a tag with states the name of one of them means the state, even when a tag is called so, too.
     private mutating func asState(_ part: Part, of other: Part) -> Part {
-        guard part.input != nil, let states = other.measure?.states, states.contains(where: { $0.name == part.name }) else {
+        guard part.input != nil, let states = other.measure?.states, states.contains(where: { $0.name == part.name })
+        else {
             return part
         }
         program.code[part.start] = Instruction(operation: .constant)
@@ -211,13 +215,17 @@ extension Compiler {
             if other.isStated || other.isPlain && other.unit.factor == .one { return other.calculated }
             guard other.isPlain else {
                 throw ExpressionProblem(
-                    part.offset, "the number has no unit; what it is \(verb) with is \(other.unit.dimension), in \(other.unit.symbol)")
+                    part.offset,
+                    "the number has no unit; what it is \(verb) with is \(other.unit.dimension), in \(other.unit.symbol)"
+                )
             }
         }
         if a.isDifference && b.isOnScale || b.isDifference && a.isOnScale {
             let unit = a.isOnScale ? a.unit : b.unit
             throw ExpressionProblem(
-                offset, "a difference of temperatures is in \(unit.ofDifferences.symbol) and can't be \(verb) with a temperature in \(unit.symbol)")
+                offset,
+                "a difference of temperatures is in \(unit.ofDifferences.symbol) and can't be \(verb) with a temperature in \(unit.symbol)"
+            )
         }
         try convert(right, b, to: a.unit, verb, at: offset)
         var both = a.calculated

@@ -42,7 +42,7 @@ struct Compiler {
         case .number(let number, let unit): return constant(number, unit, at: node.offset)
         case .flag(let flag): return constant(flag ? 1 : 0, .flag, at: node.offset)
         case .text(let text): return constant(0, .word(text), at: node.offset)
-        case .name(let name): return try named(name, at: node.offset)
+        case .name(let name): return named(name, at: node.offset)
         case .negated: return try negated(operands[0], at: node.offset)
         case .not:
             guard operands[0].isFlag else { throw Self.noCondition(operands[0], "not") }
@@ -68,11 +68,16 @@ struct Compiler {
         return part
     }
 
-    private mutating func named(_ name: String, at offset: Int) throws(ExpressionProblem) -> Part {
+    private mutating func named(_ name: String, at offset: Int) -> Part {
         guard let value = scope.value(name) else {
             // It may still be the name of a state: what it is compared with decides.
             return constant(0, .word(name), at: offset)
         }
+        return push(value, name, at: offset)
+    }
+
+    /// Puts a tag's or a parameter's value on the stack.
+    private mutating func push(_ value: NamedValue, _ name: String, at offset: Int) -> Part {
         var measure = Measure(unit: EngineeringUnit(symbol: value.unit) ?? EngineeringUnit(unknown: value.unit))
         measure.states = value.states
         switch value.content {
@@ -89,6 +94,19 @@ struct Compiler {
             }
             return Part(meaning: meaning, offset: offset, start: program.code.count - 1, input: input, name: name)
         }
+    }
+
+    /// All tags that a pattern fits, each a part of its own, in place of the pattern.
+    mutating func spread(_ pattern: Part, _ text: String) throws(ExpressionProblem) -> [Part] {
+        let values = scope.matching(text)
+        guard !values.isEmpty else { throw ExpressionProblem(pattern.offset, "no tag fits '\(text)'") }
+        guard values.count <= ExpressionBounds.terms else {
+            throw ExpressionProblem(
+                pattern.offset, "\(values.count) tags fit '\(text)'; an expression takes \(ExpressionBounds.terms)")
+        }
+        takeBack(pattern)
+        program.depth = max(program.depth, parts.count + values.count)
+        return values.map { push($0, "", at: pattern.offset) }
     }
 
     private var holds: [Duration?] = []
@@ -190,9 +208,10 @@ struct Compiler {
             let sign = word[first.endIndex...].prefix(1)
             return ExpressionProblem(
                 offset,
-                "there is no tag '\(word)'; for \(sign == "/" ? "a quotient" : "a difference") put blanks around '\(sign)'")
+                "there is no tag '\(word)'; for \(sign == "/" ? "a quotient" : "a difference") put blanks around '\(sign)'"
+            )
         }
-        return ExpressionProblem(offset, "there is no tag '\(word)'", word: word, candidates: scope.names())
+        return ExpressionProblem(offset, "there is no tag '\(word)'", word: word, candidates: scope.names(word))
     }
 
     // MARK: The whole
@@ -200,7 +219,8 @@ struct Compiler {
     private mutating func reach(_ goal: ExpressionGoal, _ whole: Part) throws(ExpressionProblem) {
         switch (goal, whole.meaning) {
         case (_, .word(let word)): throw unknown(word, at: whole.offset)
-        case (_, .text): throw ExpressionProblem(whole.offset, "this gives a text; an expression gives a number or a condition")
+        case (_, .text):
+            throw ExpressionProblem(whole.offset, "this gives a text; an expression gives a number or a condition")
         case (.condition, .flag): return
         case (.condition, .number(let measure)):
             throw ExpressionProblem(
@@ -212,12 +232,14 @@ struct Compiler {
             let target = EngineeringUnit(symbol: symbol) ?? EngineeringUnit(unknown: symbol)
             if target.hasOffset && measure.isDifference {
                 throw ExpressionProblem(
-                    whole.offset, "this gives a difference of temperatures, in \(target.ofDifferences.symbol) and not in \(symbol)")
+                    whole.offset,
+                    "this gives a difference of temperatures, in \(target.ofDifferences.symbol) and not in \(symbol)")
             }
             guard let conversion = measure.unit.conversion(to: target, .declared) else {
                 throw ExpressionProblem(
                     whole.offset,
-                    "this gives \(measure.unit.dimension) (\(measure.unit.symbol)), but \(symbol) is \(target.dimension)")
+                    "this gives \(measure.unit.dimension) (\(measure.unit.symbol)), but \(symbol) is \(target.dimension)"
+                )
             }
             convert(whole, by: conversion)
         }

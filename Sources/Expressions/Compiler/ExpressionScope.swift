@@ -32,11 +32,17 @@ package struct NamedValue: Equatable, Sendable {
 /// Looks names up. The compiler asks; the configuration answers.
 package struct ExpressionScope {
     package let value: (String) -> NamedValue?
-    /// All names there are, for "did you mean …?". Asked for only when one is unknown.
-    package let names: () -> [String]
+    /// All tags that a pattern such as `press-*/meter/power` fits, in the order of the files.
+    package let matching: (String) -> [NamedValue]
+    /// Names that may have been meant by an unknown one.
+    package let names: (_ unknown: String) -> [String]
 
-    package init(value: @escaping (String) -> NamedValue?, names: @escaping () -> [String]) {
+    package init(
+        value: @escaping (String) -> NamedValue?, matching: @escaping (String) -> [NamedValue] = { _ in [] },
+        names: @escaping (String) -> [String]
+    ) {
         self.value = value
+        self.matching = matching
         self.names = names
     }
 }

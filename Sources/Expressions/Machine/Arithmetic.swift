@@ -94,6 +94,7 @@ extension ExpressionBank {
         switch operation {
         case .least: return Operand(least, quality)
         case .greatest: return Operand(greatest, quality)
+        case .total: return Operand(sum, quality)
         default: return Operand(sum / Double(count), quality)
         }
     }

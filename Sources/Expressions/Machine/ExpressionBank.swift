@@ -191,14 +191,15 @@ package struct ExpressionBank: Sendable {
                 top += 1
                 let read = inputs[Int(step.index)].time
                 stack[top] =
-                    read == .min ? Operand(bad: .badWaitingForInitialData) : Operand(max(0, Double(time - read) / 1e9), good)
+                    read == .min
+                    ? Operand(bad: .badWaitingForInitialData) : Operand(max(0, Double(time - read) / 1e9), good)
             case .convert:
                 let line = stack[top].number * step.number + code[index + 1].number
                 stack[top] = Operand(line / code[index + 2].number, stack[top].quality)
                 index += 2
             case .window:
                 stack[top] = windowed(Int(step.index), stack[top], at: time, now: now)
-            case .least, .greatest, .mean:
+            case .least, .greatest, .mean, .total:
                 top -= Int(step.index) - 1
                 stack[top] = Self.several(step.operation, stack, from: top, count: Int(step.index))
             case .choose, .clamp:

@@ -22,7 +22,7 @@ struct Instruction: Equatable, Sendable, BitwiseCopyable {
         /// Condition, then, else.
         case choose
         /// Of `index` operands.
-        case least, greatest, mean
+        case least, greatest, mean, total
         case clamp
         case quality
         /// Gives the operand to window `index`, and its answer back.

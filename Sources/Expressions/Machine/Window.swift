@@ -91,7 +91,11 @@ struct Window: Equatable, Sendable {
         let isUsable = !quality.isBad && value.isFinite
         close(at: time)
         if length == 0 {
-            if !isUsable { before = nil } else if newest.isFinite, time > newestTime { before = Earlier(time: newestTime, value: newest) }
+            if !isUsable {
+                before = nil
+            } else if newest.isFinite, time > newestTime {
+                before = Earlier(time: newestTime, value: newest)
+            }
         } else if isUsable {
             add(value, rises: value != 0 && previous == 0 ? 1 : 0, isUncertain: !quality.isGood, at: time)
         }

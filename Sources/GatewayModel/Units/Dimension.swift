@@ -130,7 +130,8 @@ extension Dimension: CustomStringConvertible {
     private static let names: [Dimension: String] = [
         .number: "number", Dimension(m: 1): "length", Dimension(m: 2): "area", Dimension(m: 3): "volume",
         Dimension(kg: 1): "mass", Dimension(s: 1): "time", Dimension(A: 1): "electric current",
-        Dimension(K: 1): "temperature", Dimension(mol: 1): "amount of substance", Dimension(cd: 1): "luminous intensity",
+        Dimension(K: 1): "temperature", Dimension(mol: 1): "amount of substance",
+        Dimension(cd: 1): "luminous intensity",
         Dimension(rad: 1): "angle", Dimension(s: -1, rad: 1): "speed of rotation", Dimension(s: -1): "frequency",
         Dimension(m: 1, s: -1): "speed", Dimension(m: 1, s: -2): "acceleration", Dimension(m: 3, s: -1): "volume flow",
         Dimension(kg: 1, s: -1): "mass flow", Dimension(m: 1, kg: 1, s: -2): "force",

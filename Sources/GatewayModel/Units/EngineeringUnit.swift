@@ -109,7 +109,8 @@ extension EngineeringUnit {
         if let same = parts.first(where: { !$0.hasOffset && $0.dimension == dimension && $0.factor == factor }) {
             return same
         }
-        let isShort = symbol.utf8.count <= 24 && !symbol.hasPrefix("1.") && !symbol.hasSuffix(".1") && !symbol.hasSuffix("/1")
+        let isShort =
+            symbol.utf8.count <= 24 && !symbol.hasPrefix("1.") && !symbol.hasSuffix(".1") && !symbol.hasSuffix("/1")
         return EngineeringUnit(symbol: isShort ? symbol : "\(dimension)", dimension: dimension, factor: factor)
     }
 }

@@ -64,7 +64,8 @@ package struct ExactNumber: Equatable, Sendable {
 
     private static func powerOfTen(_ power: UInt) -> ExactNumber? {
         guard power <= 36 else { return nil }
-        return ExactNumber(content: .fraction((0..<power).reduce(Int128(1)) { product, _ in product * 10 }, 1), piPower: 0)
+        return ExactNumber(
+            content: .fraction((0..<power).reduce(Int128(1)) { product, _ in product * 10 }, 1), piPower: 0)
     }
 
     package static func ten(to power: Int) -> ExactNumber {

@@ -111,8 +111,10 @@ enum UnitNotation {
 
     static let knownSymbols: [String] = {
         let usual = ["k", "M", "m", "µ", "u", "h", "c"]
-        let composed = ["m/s", "mm/s", "m/min", "km/h", "m/s2", "m/s²", "m3/h", "m³/h", "l/min", "L/min", "l/s", "L/s",
-            "l/h", "kg/h", "kg/s", "kg/m3", "1/min", "1/s", "m2", "m²", "m3", "m³"]
+        let composed = [
+            "m/s", "mm/s", "m/min", "km/h", "m/s2", "m/s²", "m3/h", "m³/h", "l/min", "L/min", "l/s", "L/s",
+            "l/h", "kg/h", "kg/s", "kg/m3", "1/min", "1/s", "m2", "m²", "m3", "m³",
+        ]
         return UnitTable.rows.flatMap { row in
             row.symbols + (row.takesPrefix ? row.symbols.flatMap { symbol in usual.map { $0 + symbol } } : [])
         }.filter { atom($0[...]) != nil && !seldom.contains($0) } + composed

@@ -41,20 +41,21 @@ enum UnitTable {
     /// Two powers of different natures over time.
     private static func energy(_ power: Dimension.Power) -> Dimension { Dimension(m: 2, kg: 1, s: -2, power: power) }
 
-    static let rows: [Row] = numbers + electric + mechanic + process + [
-        Row(["s", "sec"], Dimension(s: 1), prefixed: true),
-        Row(["min"], Dimension(s: 1), minute),
-        Row(["h", "hr"], Dimension(s: 1), hour),
-        Row(["d"], Dimension(s: 1), ExactNumber(86400)),
-        Row(["wk"], Dimension(s: 1), ExactNumber(604_800)),
-        Row(["cd"], Dimension(cd: 1)),
-        Row(["lm"], Dimension(cd: 1)),
-        Row(["lx"], Dimension(m: -2, cd: 1), prefixed: true),
-        Row(["bit"], Dimension(named: "bit"), prefixed: true),
-        Row(["By", "byte"], Dimension(named: "bit"), ExactNumber(8), prefixed: true),
-        // A level says nothing of what it is a level of: dB above what is another unit.
-        Row(["dB"], Dimension(named: "dB")),
-    ]
+    static let rows: [Row] =
+        numbers + electric + mechanic + process + [
+            Row(["s", "sec"], Dimension(s: 1), prefixed: true),
+            Row(["min"], Dimension(s: 1), minute),
+            Row(["h", "hr"], Dimension(s: 1), hour),
+            Row(["d"], Dimension(s: 1), ExactNumber(86400)),
+            Row(["wk"], Dimension(s: 1), ExactNumber(604_800)),
+            Row(["cd"], Dimension(cd: 1)),
+            Row(["lm"], Dimension(cd: 1)),
+            Row(["lx"], Dimension(m: -2, cd: 1), prefixed: true),
+            Row(["bit"], Dimension(named: "bit"), prefixed: true),
+            Row(["By", "byte"], Dimension(named: "bit"), ExactNumber(8), prefixed: true),
+            // A level says nothing of what it is a level of: dB above what is another unit.
+            Row(["dB"], Dimension(named: "dB")),
+        ]
 
     private static let numbers: [Row] = [
         Row(["1"], .number),
