@@ -37,6 +37,9 @@ struct DerivedCompiler {
 
     /// Gives derived tags their ids.
     func add(_ drafts: [DerivedDraft], to device: Int, parameters: [ProfileParameter] = []) {
+        for parameter in parameters where plant.tag(parameter.name, of: device) != nil {
+            problems.error(parameter.place, "'\(parameter.name)' is already a tag of \(plant.devices[device].path)")
+        }
         for draft in drafts {
             if plant.tag(draft.name, of: device) != nil || parameters.contains(where: { $0.name == draft.name }) {
                 problems.error(
@@ -76,6 +79,7 @@ struct DerivedCompiler {
             next += 1
         }
         reportCycles(waitingFor, needs)
+        checkWindows(plans)
         return order.compactMap { plans[$0] }
     }
 
@@ -97,6 +101,19 @@ struct DerivedCompiler {
             problems.error(error, in: draft.expression)
             failed.insert(draft.expression.place)
             return nil
+        }
+    }
+
+    /// Each window takes memory, whether or not its tags are read.
+    private func checkWindows(_ plans: [DerivedTagPlan?]) {
+        var count = 0
+        for (index, plan) in plans.enumerated() {
+            count += plan?.program.windowCount ?? 0
+            guard count > ExpressionBounds.allWindows else { continue }
+            problems.error(
+                plant.derived[index].draft.expression.place,
+                "more than \(ExpressionBounds.allWindows) windows in the derived tags of all devices")
+            return
         }
     }
 

@@ -22,6 +22,7 @@ struct DerivedDraft {
 /// A number that a profile leaves to each device.
 struct ProfileParameter {
     var name: String
+    var place: Place
     var unit: String
     /// Nil when each device must set it.
     var number: Double?
@@ -99,7 +100,7 @@ struct DerivedReader {
             let number = unit.flatMap { reader.value("default", .quantity(in: $0)) }
             if unit == nil { reader.ignore("default") }
             reader.finish()
-            return unit.map { ProfileParameter(name: entry.key, unit: $0, number: number) }
+            return unit.map { ProfileParameter(name: entry.key, place: entry.place, unit: $0, number: number) }
         }
     }
 

@@ -163,6 +163,9 @@ struct DerivedTests {
                 "name of a tag", "derived: { current: { expr: 1, unit: A } }",
                 "6:12: error: a/b/c/meter already has a tag or parameter 'current'"),
             bad(
+                "parameter that is a tag", "params: { current: { unit: A, default: 5 } }",
+                "6:11: error: 'current' is already a tag of a/b/c/meter"),
+            bad(
                 "itself", "derived: { a: { expr: a + 1 A, unit: A } }",
                 "6:23: error: a derived tag that needs itself: a/b/c/meter/a → a/b/c/meter/a"),
             bad(
@@ -216,6 +219,20 @@ struct DerivedTests {
     func siteMistakes(_ row: Row) throws {
         let found = try SiteFolder(row.files).problems()
         #expect(found == row.problems)
+    }
+
+    @Test("Windows of all devices together are bounded")
+    func windows() throws {
+        let sum = (1...32).map { "avg(current, \($0)m)" }.joined(separator: " + ")
+        let profile = "derived:\n" + (1...4).map { "  a\($0): { expr: \"\(sum)\", unit: A }\n" }.joined()
+        let devices = (1...200).map { "  a/b/m\($0)/meter: { profile: meter@1, channel: net, unit: \($0) }" }
+        let site =
+            "kind: Site\nid: acme/lyon\nchannels:\n  net: { tcp: { host: 10.0.0.1 } }\ndevices:\n"
+            + devices.joined(separator: "\n")
+        var files = Self.files(profile: profile)
+        files["site.yaml"] = site
+        let found = try SiteFolder(files).problems()
+        #expect(found.count == 1 && found[0].hasSuffix("error: more than 20000 windows in the derived tags of all devices"))
     }
 
     @Test("A mistake of a profile is looked into once, however many devices have it")

@@ -44,6 +44,7 @@ package struct Program: Equatable, Sendable {
     /// Texts that inputs are compared with: `input` gives the place of its text among its own, and -1 for any other.
     var words: [Word] = []
     var windows: [WindowPlan] = []
+    package var windowCount: Int { windows.count }
     /// Operands on the stack, at most.
     var depth = 0
 

@@ -28,6 +28,8 @@ package enum ExpressionBounds {
     package static let depth = 32
     /// Windows of one expression; each keeps about 4 KB.
     package static let windows = 32
+    /// Windows of all expressions: 90 MB, what a box of 512 MB can spare.
+    package static let allWindows = 20_000
     /// A window's length. Longer ones are questions to the history.
     package static let windowLength = Duration.seconds(1)...Duration.seconds(31 * 86400)
 }

@@ -52,9 +52,4 @@ package struct Syntax: Equatable, Sendable {
         nodes.append(Node(kind: kind, offset: offset, operands: start..<operands.count))
         return nodes.count - 1
     }
-
-    /// Every name that may stand for a tag, in the order of the text.
-    package var names: [String] {
-        nodes.compactMap { if case .name(let name) = $0.kind { name } else { nil } }
-    }
 }
