@@ -37,6 +37,7 @@ let package = Package(
         .executable(name: "history-bench", targets: ["HistoryBench"]),
         .executable(name: "journal-bench", targets: ["JournalBench"]),
         .executable(name: "sink-bench", targets: ["SinkBench"]),
+        .executable(name: "expression-bench", targets: ["ExpressionBench"]),
     ],
     traits: [.trait(name: "Kafka", description: "Sinks to Kafka, through librdkafka.")],
     dependencies: [
@@ -82,6 +83,7 @@ let package = Package(
         ours("Journal", ["GatewayModel", "GatewayPlatform", "Series", logging]),
         ours("History", ["GatewayModel", "Series"]),
         ours("Export", ["GatewayModel", "TextFormats", "Journal", "History"]),
+        ours("Expressions", ["GatewayModel"]),
         ours("Rules", ["GatewayModel"]),
 
         // Upstream, and the people who look in.
@@ -126,8 +128,8 @@ let package = Package(
         ours(
             "GatewayConfiguration",
             [
-                "GatewayModel", "Acquisition", "ModbusDriver", "MQTTLink", "MQTTDriver", "Journal", "Rules", "Upstream",
-                "Sparkplug", "UpstreamSparkplug", "Simulation", .product(name: "Yams", package: "Yams"),
+                "GatewayModel", "Acquisition", "ModbusDriver", "MQTTLink", "MQTTDriver", "Journal", "Expressions", "Rules",
+                "Upstream", "Sparkplug", "UpstreamSparkplug", "Simulation", .product(name: "Yams", package: "Yams"),
             ]),
         ours(
             "Commissioning",
@@ -139,8 +141,8 @@ let package = Package(
             "Gateway",
             [
                 "GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "MQTTLink", "MQTTDriver", "Journal",
-                "Writes", "History", "Rules", "Upstream", "UpstreamPostgres", "UpstreamKafka", "UpstreamHTTP", "UpstreamSparkplug",
-                "Dashboard", "GatewayConfiguration", logging, lifecycle,
+                "Writes", "History", "Expressions", "Rules", "Upstream", "UpstreamPostgres", "UpstreamKafka", "UpstreamHTTP",
+                "UpstreamSparkplug", "Dashboard", "GatewayConfiguration", logging, lifecycle,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ]),
         .executableTarget(
@@ -195,6 +197,10 @@ let package = Package(
             ],
             path: "Benchmarks/Sources/SinkBench", swiftSettings: strict),
 
+        .executableTarget(
+            name: "ExpressionBench", dependencies: ["GatewayModel", "Expressions", "BenchReport", "CAllocations"],
+            path: "Benchmarks/Sources/ExpressionBench", swiftSettings: strict),
+
         // Brokers, programs and clocks that several test targets need.
         .target(
             name: "TestSupport", dependencies: ["GatewayModel", "GatewayPlatform"], path: "Tests/TestSupport",
@@ -232,6 +238,7 @@ let package = Package(
             [
                 "GatewayModel", "GatewayPlatform", "Journal", "History", "Export", "Simulation", "TestSupport", logging,
             ]),
+        tests("ExpressionsTests", ["GatewayModel", "Expressions", "TestSupport"]),
         tests("RulesTests", ["GatewayModel", "Rules"]),
         tests(
             "UpstreamTests",
@@ -267,7 +274,7 @@ let package = Package(
             "GatewayConfigurationTests",
             [
                 "GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "MQTTLink", "MQTTDriver", "Journal",
-                "Rules", "Upstream", "Simulation", "GatewayConfiguration", "TestSupport", logging,
+                "Expressions", "Rules", "Upstream", "Simulation", "GatewayConfiguration", "TestSupport", logging,
             ],
             exclude: ["Fixtures"]),
         tests(
@@ -278,7 +285,10 @@ let package = Package(
             ]),
         tests(
             "GatewayTests",
-            ["GatewayModel", "GatewayPlatform", "Journal", "History", "Gateway", "Simulation", "TestSupport", logging]),
+            [
+                "GatewayModel", "GatewayPlatform", "Journal", "History", "Expressions", "Rules", "Gateway", "Simulation",
+                "TestSupport", logging,
+            ]),
         tests("EndToEndTests", ["TestSupport", crypto]),
         tests("ArchitectureTests"),
     ],

@@ -318,9 +318,10 @@ struct Line {
         guard (scale * 0x1p20).rounded() != scale * 0x1p20 || (offset * 0x1p20).rounded() != offset * 0x1p20 else {
             return
         }
-        for power in [10, 100, 1000, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9] {
+        // Beside decimals what conversions bring: ninths of °F, hours of seconds, days of seconds.
+        for power in [10, 100, 1000, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 36, 360, 3600, 36e3, 36e4, 36e5, 36e6, 864e2] {
             // Up to 2^31: times a register of 16 bits it stays far from where doubles skip whole numbers.
-            guard (scale.magnitude * power).rounded() <= 0x1p31 else { return }
+            guard (scale.magnitude * power).rounded() <= 0x1p31 else { continue }
             let (whole, moved) = ((scale * power).rounded(), (offset * power).rounded())
             guard whole / power == scale, moved / power == offset, moved.magnitude < 0x1p52 else { continue }
             (self.scale, self.offset, divisor) = (whole, moved, power)

@@ -48,7 +48,7 @@ package final class GatewayRuntime: Sendable {
         let disk = Self.openDisk(plan.store, logger)
         journal = Journal(plan: plan.store, disk: disk, clock: clock, tags: plan.tags, logger: logger)
         pipeline = ReadingPipeline(
-            history: history, journal: journal, rules: plan.rules, tags: plan.tags, logger: logger)
+            history: history, journal: journal, derived: plan.derived, rules: plan.rules, tags: plan.tags, logger: logger)
         field = FieldSide(pipeline: pipeline, folder: StoredKnowledge.folder(of: plan.store.directory), logger: logger)
         writes = WriteSide(disk: disk, history: history, field: field, logger: logger)
         let sparkplug = SparkplugWiring(
@@ -104,7 +104,7 @@ package final class GatewayRuntime: Sendable {
         let final = applied
         writes.suspend()
         field.apply(final) {
-            pipeline.reconfigure(tags: final.tags, rules: final.rules)
+            pipeline.reconfigure(tags: final.tags, derived: final.derived, rules: final.rules)
         }
         writes.apply(final)
         sinkSide.apply(final.sinks)

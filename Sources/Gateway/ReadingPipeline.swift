@@ -1,6 +1,7 @@
 // The middle of the house: every batch is remembered, written and judged, in this order, on one thread.
 
 internal import Acquisition
+internal import Expressions
 internal import GatewayModel
 internal import GatewayPlatform
 internal import History
@@ -16,7 +17,7 @@ internal import Synchronization
 final class ReadingPipeline: Sendable {
     private enum Work: Sendable {
         case batch(ReadingBatch)
-        case reconfigure(tags: TagTable, rules: [ThresholdRule])
+        case reconfigure(tags: TagTable, derived: [DerivedTagPlan], rules: [ThresholdRule])
     }
 
     struct Statistics: Sendable {
@@ -38,19 +39,22 @@ final class ReadingPipeline: Sendable {
     private let thread = Mutex<DedicatedThread?>(nil)
     private let published: Mutex<Statistics>
     private let alarms: Mutex<[AlarmTransition]>
-    private let firstRules: (rules: [ThresholdRule], tags: TagTable)
+    private let first: (derived: [DerivedTagPlan], rules: [ThresholdRule], tags: TagTable)
     /// 12 MB. A disk that hangs in the middle of the loading must not fill the memory, nor keep the page waiting for good.
     private static let mostKeptBack = 500_000
 
     /// While it fills the history, what comes new is kept back.
     private let loader: HistoryLoader
 
-    init(history: History, journal: Journal, rules: [ThresholdRule], tags: TagTable, logger: Logger) {
+    init(
+        history: History, journal: Journal, derived: [DerivedTagPlan] = [], rules: [ThresholdRule], tags: TagTable,
+        logger: Logger
+    ) {
         self.history = history
         loader = HistoryLoader(history: history, journal: journal, clock: SystemClock(), tags: tags, logger: logger)
         self.journal = journal
         self.logger = logger
-        firstRules = (rules, tags)
+        first = (derived, rules, tags)
         published = Mutex(Statistics(lastProgress: SystemClock().monotonic()))
         alarms = Mutex(journal.standingAlarms)
     }
@@ -67,7 +71,9 @@ final class ReadingPipeline: Sendable {
     @Sendable func accept(_ batch: ReadingBatch) -> Bool { mailbox.put(.batch(batch)) }
 
     /// After a reload: what was accepted before is still judged by the old rules.
-    func reconfigure(tags: TagTable, rules: [ThresholdRule]) { mailbox.put(.reconfigure(tags: tags, rules: rules)) }
+    func reconfigure(tags: TagTable, derived: [DerivedTagPlan], rules: [ThresholdRule]) {
+        mailbox.put(.reconfigure(tags: tags, derived: derived, rules: rules))
+    }
 
     func start() {
         loader.start()
@@ -82,7 +88,9 @@ final class ReadingPipeline: Sendable {
     }
 
     private func run() {
-        var rules = RuleEngine(rules: firstRules.rules, tags: firstRules.tags, standing: journal.standingAlarms)
+        var rules = RuleEngine(rules: first.rules, tags: first.tags, standing: journal.standingAlarms)
+        var derived = DerivedTags(first.derived, tags: first.tags)
+        var results: [ReadingBatch] = []
         var statistics = Statistics(lastProgress: clock.monotonic())
         var works: [Work] = []
         var keptBack: [(first: SequenceNumber, batch: ReadingBatch)] = []
@@ -99,21 +107,30 @@ final class ReadingPipeline: Sendable {
                 for (first, batch) in keptBack { history.append(batch, first: first, now: now) }
                 (keptBack, readingsKeptBack) = ([], 0)
             }
+            func pass(_ batch: ReadingBatch) {
+                let first = journal.append(batch)
+                if isLoading {
+                    keptBack.append((first, batch))
+                    readingsKeptBack += batch.readings.count
+                } else {
+                    history.append(batch, first: first, now: now)
+                }
+                statistics.count(batch)
+                transitions += rules.evaluate(batch, now: now)
+            }
             for work in works {
                 switch work {
                 case .batch(let batch):
-                    let first = journal.append(batch)
-                    if isLoading {
-                        keptBack.append((first, batch))
-                        readingsKeptBack += batch.readings.count
-                    } else {
-                        history.append(batch, first: first, now: now)
-                    }
-                    statistics.count(batch)
-                    transitions += rules.evaluate(batch, now: now)
-                case .reconfigure(let tags, let newRules):
+                    pass(batch)
+                    // What is calculated from it goes the same way, right behind it.
+                    guard derived.look(at: batch.device) else { continue }
+                    derived.take(batch, now: now, into: &results)
+                    for result in results { pass(result) }
+                    derived.reuse(&results)
+                case .reconfigure(let tags, let newDerived, let newRules):
                     history.adopt(tags)
                     journal.adopt(tags)
+                    derived = derived.adopting(newDerived, tags: tags)
                     transitions += rules.adopt(rules: newRules, tags: tags, now: now)
                 }
             }

@@ -92,12 +92,13 @@ struct ChannelSection {
         defer { if problems.errorCount > before { plant.markIncomplete(index) } }
         guard let reader = MappingReader(entry.value, "a device", at: entry.place, problems: problems) else { return }
         reader.ignore("description")
-        reader.skipLater("set")
         let name = reader.required("profile", .profileName)
         let channelName = reader.required("channel", .text)
         let unit = reader.required("unit", .integer(0...255)).flatMap { UInt8(exactly: $0) }
         let timeout = reader.value("timeout", .timeout, default: .auto)
         let overrides = reader.names("override", "the overrides, such as {tags.current_l1.deadband: 0.5}")
+        let settings = reader.names("set", "the parameters, such as {nominal_power: 75kW}")
+        let own = DerivedReader(problems: problems).drafts(reader.names("derived", "the derived tags"))
         reader.finish()
         let channel = channelName.flatMap { self.channel($0, reader, channels) }
         if let channel {
@@ -114,10 +115,13 @@ struct ChannelSection {
                 reader.place(of: "profile"),
                 "the profile \(name) is a draft: check its values against the device's display")
         }
+        let parameters = DerivedReader(problems: problems)
+            .settings(profile.parameters, set: settings, at: entry.place, profile: "\(name)")
         guard let channel, let unit else { return }
         var device = Device(index: index, unit: unit, timeout: timeout, limits: profile.limits)
         suit(&device, to: channels[channel], reader)
         add(device, profile, to: &channels[channel])
+        DerivedCompiler(plant: plant, problems: problems).add(profile.derived + own, to: index, parameters: parameters)
     }
 
     /// A device as the site describes it, without its tags.
@@ -201,7 +205,9 @@ struct ChannelSection {
         let id = plant.numbering.tag(
             tag.name, of: device, kind: value.kind, unit: value.unit, range: value.normalisation.range,
             period: period, source: tag.at.notations, states: tag.states)
-        plant.add(PlantTag(name: tag.name, id: id, kind: value.kind, unit: value.unit), to: index)
+        let hold = max(period * 3, value.normalisation.deadband == nil ? .zero : value.normalisation.maxAge * 2)
+        plant.add(
+            PlantTag(name: tag.name, id: id, kind: value.kind, unit: value.unit, states: tag.states, hold: hold), to: index)
         return ModbusTagPlan(
             tag: id, name: tag.name, at: tag.at, type: tag.type, order: tag.order, words: tag.words,
             exponent: tag.exponent, word: tag.word, isAlone: tag.isAlone, normalisation: value.normalisation)

@@ -2,6 +2,7 @@
 
 package import GatewayModel
 
+internal import Expressions
 internal import Journal
 internal import MQTTDriver
 internal import MQTTLink
@@ -93,7 +94,7 @@ package struct ConfigurationLoader: Sendable {
             tags: table, channels: parts.channels, sources: parts.sources,
             store: parts.store, memoryBytes: parts.memoryBytes, rules: rules.rules, sinks: parts.sinks,
             http: parts.http, simulation: parts.simulation, writes: parts.writes?.policy,
-            commandBroker: parts.writes?.broker)
+            commandBroker: parts.writes?.broker, derived: parts.derived)
         let counts = LoadedConfiguration.Counts(
             channels: plan.channels.count, devices: numbering.liveDeviceCount, tags: numbering.liveTagCount,
             sources: plan.sources.count, sinks: plan.sinks.count, rules: rules.count, alarms: rules.rules.count)

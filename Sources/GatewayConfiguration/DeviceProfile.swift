@@ -20,6 +20,9 @@ struct DeviceProfile {
     /// Registers that tell this model from others.
     var identify: [IdentityCheck]
     var tags: [ProfileTag]
+    /// Tags that are calculated, and the numbers that each device may set for them.
+    var derived: [DerivedDraft] = []
+    var parameters: [ProfileParameter] = []
 }
 
 struct ScanClass {

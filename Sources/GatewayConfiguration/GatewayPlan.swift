@@ -1,5 +1,6 @@
 // The compiled configuration: everything that the wiring needs, nothing that it must look up.
 
+package import Expressions
 package import GatewayModel
 package import Journal
 package import MQTTDriver
@@ -14,6 +15,8 @@ package struct GatewayPlan: Equatable, Sendable {
     package var tags: TagTable
     package var channels: [ModbusChannelPlan]
     package var sources: [MQTTSourcePlan]
+    /// Each behind those that it looks at.
+    package var derived: [DerivedTagPlan]
     package var store: JournalPlan
     /// For tools that know nothing of journals.
     package var storeFolder: String { store.directory }
@@ -31,11 +34,12 @@ package struct GatewayPlan: Equatable, Sendable {
     package init(
         tags: TagTable, channels: [ModbusChannelPlan], sources: [MQTTSourcePlan], store: JournalPlan, memoryBytes: Int,
         rules: [ThresholdRule], sinks: [SinkPlan], http: HTTPPlan?, simulation: SimulationPlan,
-        writes: WritePolicyPlan? = nil, commandBroker: BrokerPlan? = nil
+        writes: WritePolicyPlan? = nil, commandBroker: BrokerPlan? = nil, derived: [DerivedTagPlan] = []
     ) {
         self.tags = tags
         self.channels = channels
         self.sources = sources
+        self.derived = derived
         self.store = store
         self.memoryBytes = memoryBytes
         self.rules = rules

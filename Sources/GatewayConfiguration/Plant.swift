@@ -8,6 +8,10 @@ struct PlantTag {
     var id: TagID
     var kind: ValueKind
     var unit: String
+    /// Names of its codes, for expressions.
+    var states: [StateName] = []
+    /// How long a reading counts when no further one comes; nil: until one does.
+    var hold: Duration?
 }
 
 /// One device of the site.
@@ -30,6 +34,10 @@ final class Plant {
     var isComplete = true
     var numbering: TagNumbering
     private(set) var devices: [PlantDevice] = []
+    /// Derived tags that have their ids and are compiled when all tags have theirs.
+    var derived: [PendingDerived] = []
+    /// Where the tags of each device stand, once anybody asks by name.
+    private var tagIndices: [[String: Int]] = []
     private var indices: [String: Int] = [:]
 
     init(site: String, numbering: TagNumbering) {
@@ -46,6 +54,16 @@ final class Plant {
     }
 
     func add(_ tag: PlantTag, to device: Int) { devices[device].tags.append(tag) }
+
+    /// A tag of a device by its name.
+    func tag(_ name: String, of device: Int) -> PlantTag? {
+        while tagIndices.count < devices.count { tagIndices.append([:]) }
+        let tags = devices[device].tags
+        if tagIndices[device].count < tags.count {
+            for index in tagIndices[device].count..<tags.count { tagIndices[device][tags[index].name] = index }
+        }
+        return tagIndices[device][name].map { tags[$0] }
+    }
 
     func markIncomplete(_ device: Int) { devices[device].isComplete = false }
 

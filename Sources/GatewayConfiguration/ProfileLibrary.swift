@@ -47,7 +47,7 @@ final class ProfileLibrary {
     }
 
     /// The parts of a profile that a site may change for one device. Its identity is none of them.
-    private static let overridable = ["tags", "groups", "limits", "byte_order", "invalid", "simulate"]
+    private static let overridable = ["tags", "groups", "limits", "byte_order", "invalid", "simulate", "derived"]
 
     private func override(_ tree: inout YAMLNode, with entry: YAMLEntry, _ name: ProfileName) {
         let path = entry.key.split(separator: ".", omittingEmptySubsequences: false).map(String.init)

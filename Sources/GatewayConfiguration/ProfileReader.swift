@@ -19,7 +19,9 @@ struct ProfileReader {
         let version = reader.required("version", .version)
         reader.ignore("vendor", "model", "source", "description")
         let evidence = reader.value("evidence", Notation<Evidence>.word)
-        reader.skipLater("derived", "params")
+        let derived = DerivedReader(problems: problems)
+        let drafts = derived.drafts(reader.names("derived", "the derived tags"))
+        let parameters = derived.parameters(reader.names("params", "the parameters"))
         let addressing = reader.required("addressing", Notation<Addressing>.word)
         let order = reader.value("byte_order", Notation<WordOrder>.word, default: .abcd)
         let limits = addressing.map { self.limits(reader.mapping("limits", "limits of a device"), $0) }
@@ -39,7 +41,8 @@ struct ProfileReader {
         return DeviceProfile(
             id: id, version: version, vendor: root["vendor"]?.text ?? "", model: root["model"]?.text ?? "",
             isDraft: evidence == .draft, limits: limits, groups: groups,
-            identify: identityEntries.compactMap { IdentityReader(registers: registers).read($0) }, tags: tags)
+            identify: identityEntries.compactMap { IdentityReader(registers: registers).read($0) }, tags: tags,
+            derived: drafts, parameters: parameters)
     }
 
     /// Leaves out flags whose name is taken by another tag, and reports them.

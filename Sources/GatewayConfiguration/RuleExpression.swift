@@ -49,7 +49,7 @@ struct RuleExpression: Equatable {
         guard let to = EngineeringUnit(symbol: tag.unit), let line = from.conversion(to: to) else {
             throw Problem(message: "'\(unit)' is \(from.dimension), but '\(tag.name)' is measured in \(tag.unit)")
         }
-        return Condition(comparison, number * line.scale + line.offset)
+        return Condition(comparison, line(number))
     }
 }
 

@@ -1,5 +1,6 @@
 // The tree of a site to the parts of a plan, section by section in the order in which the data flows.
 
+internal import Expressions
 internal import GatewayModel
 internal import Journal
 internal import MQTTDriver
@@ -23,6 +24,7 @@ struct SiteCompiler {
     struct Parts {
         var channels: [ModbusChannelPlan]
         var sources: [MQTTSourcePlan]
+        var derived: [DerivedTagPlan]
         var store: JournalPlan
         var memoryBytes: Int
         var sinks: [SinkPlan]
@@ -44,7 +46,7 @@ struct SiteCompiler {
         let plant = Plant(site: site ?? "", numbering: numbering)
         // A broken section may have held the device that a rule names.
         plant.isComplete =
-            isWhole && ["devices", "mqtt"].allSatisfy { reader.node($0).map { $0.entries != nil } ?? true }
+            isWhole && ["devices", "mqtt", "derived"].allSatisfy { reader.node($0).map { $0.entries != nil } ?? true }
         if let rules = reader.entries.first(where: { $0.key == "rules" }) {
             _ = reader.node("rules")
             problems.error(
@@ -52,6 +54,9 @@ struct SiteCompiler {
         }
         let modbus = ChannelSection(plant: plant, library: library, problems: problems).read(reader)
         let mqtt = SubscriptionSection(plant: plant, environment: environment, problems: problems).read(reader)
+        let derived = DerivedCompiler(plant: plant, problems: problems)
+        derived.read(reader)
+        let derivedTags = derived.compile()
         let writes = WriteSection(plant: plant, environment: environment, problems: problems)
             .read(reader, writable: modbus.writable)
         let upstream = SinkSection(plant: plant, environment: environment, problems: problems)
@@ -73,7 +78,7 @@ struct SiteCompiler {
         return Draft(
             plant: plant,
             parts: Parts(
-                channels: modbus.channels, sources: mqtt.sources, store: store, memoryBytes: memoryBytes, sinks: sinks,
+                channels: modbus.channels, sources: mqtt.sources, derived: derivedTags, store: store, memoryBytes: memoryBytes, sinks: sinks,
                 http: http, writes: writes,
                 simulation: SimulationPlan(channels: modbus.simulated, sensors: mqtt.simulated)))
     }

@@ -87,7 +87,13 @@ final class SubscriptionSection {
                 let id = plant.numbering.tag(
                     name, of: device, kind: value.kind, unit: value.unit, range: value.normalisation.range,
                     period: every, source: at.description, states: value.normalisation.names)
-                plant.add(PlantTag(name: name, id: id, kind: value.kind, unit: value.unit), to: index)
+                let hold = every.map {
+                    max($0 * 3, value.normalisation.deadband == nil ? .zero : value.normalisation.maxAge * 2)
+                }
+                plant.add(
+                    PlantTag(
+                        name: name, id: id, kind: value.kind, unit: value.unit, states: value.normalisation.names,
+                        hold: hold), to: index)
                 plans.append(MQTTTagPlan(tag: id, at: at, normalisation: value.normalisation))
             }
             fields.append(

@@ -40,6 +40,11 @@ struct TagNumbering {
         return id
     }
 
+    /// The id of a device that this load has met already.
+    func known(_ path: String) -> DeviceID? {
+        deviceIDs[path].flatMap { devices[Int($0.index)].isLive ? $0 : nil }
+    }
+
     /// A further way to a device that has several topics.
     mutating func addLink(_ link: String, to device: DeviceID) { devices[Int(device.index)].link += ", \(link)" }
 

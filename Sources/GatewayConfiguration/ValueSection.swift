@@ -44,11 +44,11 @@ struct ValueSection {
             && !reader.has("table")
         // Of two counts their difference may be wanted in parts, after a reset its least: a real number.
         let kind: ValueKind = rawKind == .integer && isRaw && role != .increments ? .integer : .real
-        let (factor, shift) = conversion ?? (1, 0)
+        let line = (conversion ?? UnitConversion()).after(scale: scale ?? 1, offset: offset ?? 0)
         var plan = NormalisationPlan(
-            kind: kind, scale: (scale ?? 1) * factor, offset: (offset ?? 0) * factor + shift,
+            kind: kind, scale: line.scale, offset: line.offset,
             encoding: encoding, counter: counter(role), maxAge: maxAge)
-        plan.curve = curve(role) { number in conversion.map { number * $0.scale + $0.offset } ?? number }
+        plan.curve = curve(role) { number in conversion?(number) ?? number }
         // It has converted its values.
         if plan.curve != nil { (plan.scale, plan.offset) = (1, 0) }
         plan.range = Self.range(reader, in: unit ?? "")
@@ -99,10 +99,8 @@ struct ValueSection {
     }
 
     /// The outgoing unit, and how values get there when it isn't the one in which they are written.
-    private func units() -> (unit: String?, conversion: (scale: Double, offset: Double)?) {
-        let symbol = Notation<String>.matching("a unit such as kW, °C or \"1\"") { text in
-            !text.isEmpty && text.utf8.count <= 32 && !text.contains(where: \.isWhitespace)
-        }
+    private func units() -> (unit: String?, conversion: UnitConversion?) {
+        let symbol = Notation<String>.unit
         let target = reader.value("to", symbol)
         guard reader.node("unit") != nil else {
             if isCode { return (reader.has("to") ? nil : "1", nil) }
@@ -126,7 +124,8 @@ struct ValueSection {
         guard let conversion = from.conversion(to: to) else {
             problems.error(
                 reader.place(of: "to"),
-                "'\(unit)' is \(from.dimension.withArticle) and can't become '\(target)', \(to.dimension.withArticle)")
+                "'\(unit)' is \(from.dimension.description.withArticle) and can't become '\(target)', "
+                    + to.dimension.description.withArticle)
             return (nil, nil)
         }
         return (target, conversion)
@@ -274,7 +273,7 @@ extension Notation where Value == Double {
             guard let from = EngineeringUnit(symbol: symbol), let to = EngineeringUnit(symbol: unit),
                 let line = from.conversion(to: to)
             else { return nil }
-            let converted = number * line.scale + (isDifference ? 0 : line.offset)
+            let converted = isDifference ? UnitConversion(scale: line.scale)(number) : line(number)
             return converted.isFinite ? converted : nil
         }
     }

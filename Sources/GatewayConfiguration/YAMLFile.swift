@@ -46,7 +46,8 @@ struct YAMLFile {
                 return nil
             }
             // Anchors are weak in Yams and live as long as their parser.
-            return withExtendedLifetime(parser) { node(root, depth: 0) }
+            let source = YAMLSource(text)
+            return withExtendedLifetime(parser) { node(root, source, depth: 0) }
         } catch let error as YamlError {
             report(error, text: text)
         } catch {
@@ -79,7 +80,7 @@ struct YAMLFile {
         }
     }
 
-    private func node(_ node: Node, depth: Int) -> YAMLNode {
+    private func node(_ node: Node, _ source: YAMLSource, depth: Int) -> YAMLNode {
         let place = Place(file, node.mark?.line ?? 1, node.mark?.column ?? 1)
         if node.anchor != nil { problems.error(place, Self.noAnchors) }
         guard depth < Self.depth else {
@@ -87,9 +88,10 @@ struct YAMLFile {
             return YAMLNode(content: .nothing, place: place)
         }
         switch node {
-        case .scalar(let scalar): return YAMLNode(content: content(of: scalar, at: place), place: place)
+        case .scalar(let scalar): 
+            return YAMLNode(content: content(of: scalar, at: place), place: place, source: source)
         case .sequence(let sequence):
-            return YAMLNode(content: .list(sequence.map { self.node($0, depth: depth + 1) }), place: place)
+            return YAMLNode(content: .list(sequence.map { self.node($0, source, depth: depth + 1) }), place: place)
         case .mapping(let mapping):
             var entries: [YAMLEntry] = []
             var seen: [String: Place] = [:]
@@ -103,7 +105,7 @@ struct YAMLFile {
                 if let first = seen.updateValue(keyPlace, forKey: scalar.string) {
                     problems.error(keyPlace, "'\(scalar.string)' is already set at line \(first.line)")
                 }
-                var child = self.node(value, depth: depth + 1)
+                var child = self.node(value, source, depth: depth + 1)
                 // An empty value has no place of its own that a reader would find.
                 if case .nothing = child.content { child.place = keyPlace }
                 entries.append(YAMLEntry(key: scalar.string, place: keyPlace, value: child))

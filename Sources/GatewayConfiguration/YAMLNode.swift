@@ -10,6 +10,8 @@ struct YAMLNode {
     }
     var content: Content
     var place: Place
+    /// The file that a text stands in, to say where in the text something is.
+    var source: YAMLSource?
 
     /// For messages: what stands there.
     var found: String {
@@ -98,5 +100,48 @@ extension YAMLNode {
         }
         content = .mapping(entries)
         return nil
+    }
+}
+
+/// The lines of a file, shared by all its values.
+final class YAMLSource {
+    let lines: [[Unicode.Scalar]]
+
+    init(_ text: String) {
+        lines = text.split(separator: "\n", omittingEmptySubsequences: false).map { Array($0.unicodeScalars) }
+    }
+}
+
+extension YAMLNode {
+    /// Where the character of a text stands that has `offset` before it; the text's beginning, where escapes or variables
+    /// stand between.
+    func place(ofScalar offset: Int) -> Place {
+        guard let text, let source, place.line >= 1, place.line <= source.lines.count else { return place }
+        var (line, column) = (place.line - 1, place.column - 1)
+        func current() -> Unicode.Scalar? {
+            guard line < source.lines.count else { return nil }
+            return column < source.lines[line].count ? source.lines[line][column] : "\n"
+        }
+        func advance() {
+            column += 1
+            if column > source.lines[line].count { (line, column) = (line + 1, 0) }
+        }
+        switch current() {
+        case "\"", "'": advance()
+        case "|", ">": (line, column) = (line + 1, 0)
+        default: break
+        }
+        func skipBlanks() { while let scalar = current(), scalar.properties.isWhitespace { advance() } }
+        if column == 0 { skipBlanks() }
+        for (index, scalar) in text.unicodeScalars.enumerated() {
+            if index == offset { break }
+            if scalar.properties.isWhitespace {
+                skipBlanks()
+            } else {
+                guard current() == scalar else { return place }
+                advance()
+            }
+        }
+        return line < source.lines.count ? Place(place.file, line + 1, column + 1) : place
     }
 }

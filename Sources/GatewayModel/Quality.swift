@@ -44,6 +44,8 @@ package struct Quality: Hashable, Sendable, BitwiseCopyable {
     package static let badSensorFailure = Quality(statusCode: 0x808C_0000)
     package static let badDataLost = Quality(statusCode: 0x809D_0000)
     package static let badTypeMismatch = Quality(statusCode: 0x8074_0000)
+    /// A calculation that has no result: a division by zero, the root of a negative number.
+    package static let badOutOfRange = Quality(statusCode: 0x803C_0000)
     package static let badNumericOverflow = Quality(statusCode: 0x8112_0000)
 
     /// Every quality that this gateway gives, with the name that OPC UA gives it.
@@ -65,6 +67,7 @@ package struct Quality: Hashable, Sendable, BitwiseCopyable {
         (.badSensorFailure, "BadSensorFailure"),
         (.badDataLost, "BadDataLost"),
         (.badTypeMismatch, "BadTypeMismatch"),
+        (.badOutOfRange, "BadOutOfRange"),
         (.badNumericOverflow, "BadNumericOverflow"),
     ]
 

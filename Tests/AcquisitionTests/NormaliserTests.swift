@@ -17,6 +17,9 @@ struct NormaliserTests {
             (NormalisationPlan(), RawValue.real(1.5), 1.5, Quality.good),
             (NormalisationPlan(scale: 0.1), .integer(215), 21.5, .good),
             (NormalisationPlan(scale: 1.8, offset: 32), .integer(100), 212, .good),
+            // Tenths of °F in °C, and J in kWh: lines that no decimal spells.
+            (NormalisationPlan(scale: 1.0 / 18, offset: -160.0 / 9), .integer(986), 37, .good),
+            (NormalisationPlan(scale: 1 / 3.6e6), .integer(8_640_000), 2.4, .good),
             (NormalisationPlan(range: 0...100), .integer(101), 101, .uncertainEngineeringUnitsExceeded),
             (NormalisationPlan(range: 0...100), .integer(100), 100, .good),
             (NormalisationPlan(sentinels: [32767]), .integer(32766), 32766, .good),
@@ -72,7 +75,7 @@ struct NormaliserTests {
         #expect(reading?.number.map { "\($0)" } == spelled)
     }
 
-    @Test("A scale that is no decimal is applied as it is", arguments: [1.0 / 3, 0.006103515625, 1.0 / 7, 2.5e-11, 1e300])
+    @Test("A scale that is no decimal is applied as it is", arguments: [1.0 / 11, 0.006103515625, 1.0 / 7, 2.5e-11, 1e300])
     func otherScales(scale: Double) {
         var normaliser = Normaliser(NormalisationPlan(scale: scale, offset: 1.0 / 3))
         #expect(normaliser.reading(.integer(77), tag: tag, at: at(1))?.number == 77 * scale + 1.0 / 3)

@@ -22,6 +22,7 @@ struct ArchitectureTests {
         ("Journal", ["GatewayModel", "GatewayPlatform", "Series", "Logging"]),
         ("History", ["GatewayModel", "Series"]),
         ("Export", ["GatewayModel", "TextFormats", "Journal", "History"]),
+        ("Expressions", ["GatewayModel"]),
         ("Rules", ["GatewayModel"]),
         ("Upstream", ["GatewayModel", "GatewayPlatform", "TextFormats", "Journal", "MQTTLink", "Logging"]),
         (
@@ -57,8 +58,8 @@ struct ArchitectureTests {
         (
             "GatewayConfiguration",
             [
-                "GatewayModel", "Acquisition", "ModbusDriver", "MQTTLink", "MQTTDriver", "Journal", "Rules", "Upstream",
-                "Sparkplug", "UpstreamSparkplug", "Simulation", "Yams",
+                "GatewayModel", "Acquisition", "ModbusDriver", "MQTTLink", "MQTTDriver", "Journal", "Expressions", "Rules",
+                "Upstream", "Sparkplug", "UpstreamSparkplug", "Simulation", "Yams",
             ]
         ),
         ("Commissioning", ["GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "Yams"]),
@@ -66,7 +67,7 @@ struct ArchitectureTests {
             "Gateway",
             [
                 "GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "MQTTLink", "MQTTDriver", "Journal",
-                "Writes", "History", "Rules", "Upstream", "UpstreamPostgres", "UpstreamKafka", "UpstreamHTTP", "UpstreamSparkplug",
+                "Writes", "History", "Expressions", "Rules", "Upstream", "UpstreamPostgres", "UpstreamKafka", "UpstreamHTTP", "UpstreamSparkplug",
                 "Dashboard", "GatewayConfiguration", "Logging",
                 "ServiceLifecycle", "UnixSignals",
             ]

@@ -50,6 +50,23 @@ struct PlanTests {
         #expect(abs(1400 * temperature.scale + temperature.offset - 60) < 1e-9)
     }
 
+    private static let conversions: [(String, Int64, Double)] = [
+        ("unit: kW, to: W, scale: 0.07", 1, 70), ("unit: °F, to: °C, scale: 0.1", 986, 37), ("unit: bar, to: kPa, scale: 0.01", 703, 703),
+        ("unit: W, to: kW", 1234, 1.234), ("unit: l/min, to: m3/h", 7, 0.42), ("unit: J, to: kWh", 9_000_000, 2.5),
+        ("unit: rpm, to: Hz", 1480, 24.666666666666668), ("unit: km/h, to: m/s", 36, 10), ("unit: s, to: d", 43200, 0.5),
+    ]
+
+    @Test("A converted value has the digits that people would reckon, from registers and from topics", arguments: conversions)
+    func digits(keys: String, raw: Int64, expected: Double) throws {
+        let site = Sample.source("unit: mm/s", keys)
+        let topic = try #require(try SiteFolder(site).load().plan.sources.first?.subscriptions.first?.tags.first).normalisation
+        for plan in [try normalisation("type: i64, \(keys)"), topic] {
+            var normaliser = Normaliser(plan)
+            let reading = normaliser.reading(.integer(raw), tag: TagID(0), at: Timestamp(nanoseconds: 1))
+            #expect(reading?.number == expected)
+        }
+    }
+
     @Test("range and deadband are in the outgoing unit, and may say so themselves")
     func quantities() throws {
         let plain = try normalisation("type: f32, unit: °F, to: °C, range: [-10, 80], deadband: 0.5")

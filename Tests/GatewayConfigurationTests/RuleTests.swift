@@ -92,7 +92,7 @@ struct RuleTests {
         arguments: [
             ("    when: \"temp > 80 bar\"", "rules.yaml:4:11: error: 'bar' is pressure, but 'temp' is measured in °C"),
             ("    when: \"temp > 80 c\"", "rules.yaml:4:11: error: the unit 'c' isn't known"),
-            ("    when: \"current > 80 MV\"", "rules.yaml:4:11: error: the unit 'MV' isn't known; did you mean 'mV'?"),
+            ("    when: \"current > 80 KV\"", "rules.yaml:4:11: error: the unit 'KV' isn't known; did you mean 'kV'?"),
             (
                 "    when: \"tmep > 80\"",
                 "rules.yaml:4:11: error: no device that '**' matches has a tag 'tmep'; did you mean 'temp'?"

@@ -71,8 +71,8 @@ struct SiteProblemTests {
                 "site id", Sample.site("id: acme/lyon", "id: lyon"),
                 "site.yaml:2:5: error: expected enterprise/site, such as acme/lyon, found 'lyon'"),
             Row(
-                "keys of a later version", Sample.site("unit: 1", "unit: 1\n    set: { nominal_power: 75kW }"),
-                "site.yaml:10:5: warning: 'set' is not used by this version"),
+                "parameter that the profile doesn't have", Sample.site("unit: 1", "unit: 1\n    set: { nominal_power: 75kW }"),
+                "site.yaml:10:12: error: the profile meter@1 has no parameter 'nominal_power'"),
             Row(
                 "rules in the site", Sample.site("devices:", "rules: {}\ndevices:"),
                 "site.yaml:5:1: error: rules are files of their own: rules.yaml, or rules/*.yaml, "
@@ -95,7 +95,7 @@ struct SiteProblemTests {
             Row(
                 "override of the identity", Sample.site("unit: 1", "unit: 1\n    override: { id: x }"),
                 "site.yaml:10:17: error: 'id' can't be overridden; a site may override "
-                    + "tags, groups, limits, byte_order, invalid and simulate"),
+                    + "tags, groups, limits, byte_order, invalid, simulate and derived"),
             Row(
                 "store",
                 Sample.site("devices:", "store: { disk: 1MiB, segment: 1MiB, commit: 1, directory: here }\ndevices:"),

@@ -16,7 +16,8 @@ const words = {
   BadNoCommunication: 'no link', BadWaitingForInitialData: 'no value yet', BadDecodingError: 'unreadable',
   BadNotSupported: 'not supported', BadResourceUnavailable: 'busy', BadConfigurationError: 'wrong setup',
   BadDeviceFailure: 'device fault', BadSensorFailure: 'sensor fault', BadDataLost: 'data lost',
-  BadTypeMismatch: 'wrong type', BadNumericOverflow: 'overflow', UncertainLastUsableValue: 'old value',
+  BadTypeMismatch: 'wrong type', BadNumericOverflow: 'overflow', BadOutOfRange: 'no result',
+  UncertainLastUsableValue: 'old value', UncertainDataSubNormal: 'in part',
   UncertainEngineeringUnitsExceeded: 'out of range',
 };
 export const qualityWord = name => words[name] ?? name.toLowerCase();
