@@ -81,7 +81,9 @@ final class FieldSide: Sendable {
             if let kept = old.sources[name], endedSources[name] == nil {
                 next.sources[name] = kept
             } else {
-                let source = MQTTSource(plan: plan, clock: SystemClock(), logger: logger, deliver: pipeline.accept)
+                let source = MQTTSource(
+                    plan: plan, clock: SystemClock(), logger: logger, pool: pipeline.pool, custody: pipeline.custody,
+                    deliver: pipeline.accept)
                 source.start()
                 next.sources[name] = source
             }

@@ -6,6 +6,7 @@ internal import GatewayPlatform
 internal import History
 internal import Journal
 internal import Logging
+internal import MQTTDriver
 internal import Rules
 internal import Synchronization
 
@@ -16,6 +17,8 @@ internal import Synchronization
 final class ReadingPipeline: Sendable {
     private enum Work: Sendable {
         case batch(ReadingBatch)
+        /// Stands behind what a source wants to have on the disk.
+        case receipt(Receipt)
         case reconfigure(tags: TagTable, rules: [ThresholdRule])
     }
 
@@ -66,6 +69,19 @@ final class ReadingPipeline: Sendable {
     @Sendable func accept(_ batches: inout [ReadingBatch]) -> Bool { mailbox.put(moving: &batches) { .batch($0) } }
     @Sendable func accept(_ batch: ReadingBatch) -> Bool { mailbox.put(.batch(batch)) }
 
+    /// How a source learns that what it delivered is on the disk. Without a disk there is nothing to wait for.
+    var custody: Custody {
+        Custody(
+            entrust: { [mailbox] receipt in mailbox.put(.receipt(receipt)) },
+            isSafe: { [journal] receipt in
+                guard let sequence = receipt.sequence else { return false }
+                return journal.durable >= sequence || journal.isRAMOnly
+            },
+            listen: { [journal] bell, isOn in
+                if isOn { journal.ringOnCommit(bell) } else { journal.removeCommitBell(bell) }
+            })
+    }
+
     /// After a reload: what was accepted before is still judged by the old rules.
     func reconfigure(tags: TagTable, rules: [ThresholdRule]) { mailbox.put(.reconfigure(tags: tags, rules: rules)) }
 
@@ -111,6 +127,9 @@ final class ReadingPipeline: Sendable {
                     }
                     statistics.count(batch)
                     transitions += rules.evaluate(batch, now: now)
+                case .receipt(let receipt):
+                    receipt.appended(below: journal.next)
+                    journal.commitSoon()
                 case .reconfigure(let tags, let newRules):
                     history.adopt(tags)
                     journal.adopt(tags)

@@ -37,8 +37,10 @@ final class SubscriptionSection {
             return nil
         }
         reader.ignore("description")
-        let broker = BrokerSection(environment: environment, problems: problems).read(
+        var broker = BrokerSection(environment: environment, problems: problems).read(
             reader, address: "broker", clientID: plant.clientID(entry.key))
+        let session = reader.value("session", Notation<Session>.word)
+        let will = reader.mapping("will", "the last will of the connection").flatMap(will)
         let elements = reader.list("subscribe", "the subscriptions")
         if elements?.isEmpty ?? true, !reader.has("subscribe") || elements != nil {
             problems.error(reader.place, "an MQTT source needs 'subscribe': a list of topics")
@@ -46,8 +48,31 @@ final class SubscriptionSection {
         reader.finish()
         if elements == nil { plant.isComplete = false }
         let subscriptions = (elements ?? []).compactMap { subscription($0, source: entry.key, broker) }
+        if session == .kept, broker?.version == .v5 {
+            problems.error(
+                reader.place(of: "session"),
+                "a session is kept with 'protocol: 3.1.1' only: libmosquitto 2.0 can't ask for one in MQTT 5")
+        }
+        // A session without anything to be acknowledged would only fill the broker's disk.
+        let wantsAnswers = subscriptions.contains { $0.qos > 0 }
+        broker?.isSessionKept = session != .clean && wantsAnswers && broker?.version == .v311
         guard let broker, !subscriptions.isEmpty else { return nil }
-        return MQTTSourcePlan(name: entry.key, broker: broker, subscriptions: subscriptions)
+        return MQTTSourcePlan(name: entry.key, broker: broker, subscriptions: subscriptions, will: will)
+    }
+
+    private enum Session: String, CaseIterable { case kept, clean }
+
+    private func will(_ reader: MappingReader) -> WillPlan? {
+        let topic = reader.required("topic", .text)
+        if let problem = topic.flatMap({ TopicNotation.problem(with: $0) }) {
+            problems.error(reader.place(of: "topic"), problem)
+        }
+        let payload = reader.value("payload", .text, default: "offline")
+        let qos = reader.value("qos", .integer(0...2), default: 1)
+        let isRetained = reader.value("retain", .flag, default: false)
+        reader.finish()
+        guard let topic else { return nil }
+        return WillPlan(topic: topic, payload: Array(payload.utf8), qos: Int32(qos), isRetained: isRetained)
     }
 
     private func subscription(_ node: YAMLNode, source: String, _ broker: BrokerPlan?) -> MQTTSubscriptionPlan? {
@@ -57,14 +82,9 @@ final class SubscriptionSection {
         }
         let before = problems.errorCount
         reader.ignore("description")
-        let topic = reader.required("topic", .text)
-        if let topic { checkTopic(topic, reader, broker) }
+        let topic = reader.required("topic", .text).flatMap { topic($0, reader, broker) }
         let qos = reader.value("qos", .integer(0...2), default: 1)
-        if let payload = reader.value("payload", Notation<Payload>.word), payload != .json {
-            problems.error(
-                reader.place(of: "payload"), "the payload '\(payload.rawValue)' is not supported by this version")
-        }
-        let time = reader.mapping("time", "the time in the payload").flatMap(time)
+        let payload = PayloadSection(problems: problems).read(reader)
         let every = reader.value("every", .duration(from: .milliseconds(10), to: .seconds(86400)))
         let index = device(reader, source: source)
         if index == nil { plant.isComplete = false }
@@ -72,12 +92,12 @@ final class SubscriptionSection {
         if !reader.has("tags") { problems.error(reader.place, "a subscription needs 'tags'") }
         let device = index.map { index in
             let path = plant.devices[index].path
-            return plant.numbering.device(path: path, channel: source, link: link(path, topic))
+            return plant.numbering.device(path: path, channel: source, link: link(path, topic?.pattern))
         }
         var plans: [MQTTTagPlan] = []
         var fields: [SimulatedSensor.Field] = []
         for entry in tags?.entries ?? [] {
-            guard let (at, value, signal) = tag(entry), let index, let device else { continue }
+            guard let (at, value, signal) = tag(entry, payload), let index, let device else { continue }
             if plant.devices[index].tags.contains(where: { $0.name == entry.key }) {
                 problems.error(entry.place, "\(plant.devices[index].path) already has a tag '\(entry.key)'")
                 continue
@@ -87,43 +107,41 @@ final class SubscriptionSection {
                 period: every, source: at.description)
             plant.add(PlantTag(name: entry.key, id: id, kind: value.kind, unit: value.unit), to: index)
             plans.append(MQTTTagPlan(tag: id, at: at, normalisation: value.normalisation))
+            guard case .path(let path) = at else { continue }
             fields.append(
                 .init(
-                    at: at, kind: value.kind, signal: signal, scale: value.normalisation.scale,
+                    at: path, kind: value.kind, signal: signal, scale: value.normalisation.scale,
                     offset: value.normalisation.offset))
         }
         reader.finish()
         if problems.errorCount > before, let index { plant.markIncomplete(index) }
         guard let topic, let device, let index, let broker, problems.errorCount == before else { return nil }
-        simulate(topic, on: broker, every: every, time: time, fields)
+        if payload.plan == .json(each: nil), !topic.pattern.contains(where: { $0 == "+" || $0 == "#" }) {
+            simulate(topic.pattern, on: broker, every: every, time: payload.time, fields)
+        }
         return MQTTSubscriptionPlan(
-            topic: topic, qos: qos, device: device, name: plant.devices[index].path, time: time, every: every,
-            tags: plans)
+            topic: topic.pattern, filter: topic.filter, qos: qos, device: device, name: plant.devices[index].path,
+            payload: payload.plan, time: payload.time, every: every, tags: plans)
     }
 
-    private enum Payload: String, CaseIterable { case json, sparkplug, plain }
-
-    private func checkTopic(_ topic: String, _ reader: MappingReader, _ broker: BrokerPlan?) {
+    /// What belongs to the device, and what the broker is asked for.
+    private func topic(_ text: String, _ reader: MappingReader, _ broker: BrokerPlan?) -> (
+        pattern: String, filter: String
+    )? {
         let place = reader.place(of: "topic")
-        if let problem = TopicNotation.problem(with: topic) {
+        let pattern = TopicNotation.withoutShare(text)
+        if let problem = pattern.map({ TopicNotation.problem(withFilter: $0) }) ?? "expected $share/group/topic" {
             problems.error(place, problem)
-            return
+            return nil
         }
-        guard let broker else { return }
-        let key = "\(broker.host):\(broker.port) \(topic)"
+        guard let broker, let pattern else { return nil }
+        let key = "\(broker.host):\(broker.port) \(pattern)"
         if let first = topics[key] {
-            problems.error(place, "the topic '\(topic)' is already subscribed to at \(first.seen(from: place))")
+            problems.error(place, "the topic '\(text)' is already subscribed to at \(first.seen(from: place))")
         } else {
             topics[key] = place
         }
-    }
-
-    private func time(_ reader: MappingReader) -> PayloadTimePlan? {
-        let at = reader.required("at", .jsonPath)
-        let unit = reader.required("unit", Notation<PayloadTimePlan.Unit>.word)
-        reader.finish()
-        guard let at, let unit else { return nil }
-        return PayloadTimePlan(at: at, unit: unit)
+        return (pattern, text)
     }
 
     /// The device that a topic belongs to. Several topics of one source may speak for one device.
@@ -157,13 +175,13 @@ final class SubscriptionSection {
     }
     private var links: [String: [String]] = [:]
 
-    private func tag(_ entry: YAMLEntry) -> (JSONPath, CompiledValue, Signal)? {
+    private func tag(_ entry: YAMLEntry, _ payload: PayloadSection.Result) -> (FieldPlace, CompiledValue, Signal)? {
         guard Notation<String>.name.parse(entry.key) != nil else {
             problems.error(entry.place, "expected \(Notation<String>.name.expected), found '\(entry.key)'")
             return nil
         }
         guard let reader = MappingReader(entry.value, "a tag", at: entry.place, problems: problems) else { return nil }
-        let at = reader.required("at", .jsonPath)
+        let at = PayloadSection(problems: problems).place(reader, payload)
         let type = reader.value("type", Notation<FieldType>.word, default: .number)
         var section = ValueSection(reader: reader, rawKind: type.rawKind)
         if type == .integer { section.spelling = .integer(bits: 64, isSigned: true) }

@@ -19,6 +19,8 @@ package struct MQTTSourceStatistics: Equatable, Sendable {
     package var lastError: String?
     package var messages: UInt64 = 0
     package var readings: UInt64 = 0
+    /// Messages that the broker had to send again, and that had been handed over before.
+    package var repeated: UInt64 = 0
     /// By cause, in the order in which a message is judged.
     package var tooLarge: UInt64 = 0
     package var unknownTopic: UInt64 = 0

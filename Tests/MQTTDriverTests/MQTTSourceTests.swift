@@ -14,8 +14,9 @@ import Testing
 /// Keeps every batch that a source delivers.
 private final class Basket: Sendable {
     private let batches = Mutex<[ReadingBatch]>([])
-    func take(_ batch: ReadingBatch) -> Bool {
-        batches.withLock { $0.append(batch) }
+    @Sendable func take(_ more: inout [ReadingBatch]) -> Bool {
+        batches.withLock { $0 += more }
+        more.removeAll()
         return true
     }
     var all: [ReadingBatch] { batches.withLock { $0 } }
