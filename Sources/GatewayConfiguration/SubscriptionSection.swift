@@ -55,7 +55,8 @@ final class SubscriptionSection {
         }
         // A session without anything to be acknowledged would only fill the broker's disk.
         let wantsAnswers = subscriptions.contains { $0.qos > 0 }
-        broker?.isSessionKept = session != .clean && wantsAnswers && broker?.version == .v311
+        let isKept = session != .clean && wantsAnswers && broker?.version == .v311
+        broker?.isSessionKept = isKept
         guard let broker, !subscriptions.isEmpty else { return nil }
         return MQTTSourcePlan(name: entry.key, broker: broker, subscriptions: subscriptions, will: will)
     }
@@ -82,7 +83,7 @@ final class SubscriptionSection {
         }
         let before = problems.errorCount
         reader.ignore("description")
-        let topic = reader.required("topic", .text).flatMap { topic($0, reader, broker) }
+        let topic = reader.required("topic", .text).flatMap { self.topic($0, reader, broker) }
         let qos = reader.value("qos", .integer(0...2), default: 1)
         let payload = PayloadSection(problems: problems).read(reader)
         let every = reader.value("every", .duration(from: .milliseconds(10), to: .seconds(86400)))

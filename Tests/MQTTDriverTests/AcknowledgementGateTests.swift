@@ -6,20 +6,31 @@ import GatewayPlatform
 import MQTTLink
 import Testing
 
+/// The gate behind a reference: an expectation can't change a value.
+private final class Gate {
+    private var gate = AcknowledgementGate()
+    var flow: LinkFlow { gate.flow }
+    func took(bytes: Int, at now: MonotonicTime) { gate.took(bytes: bytes, at: now) }
+    func isDue(at now: MonotonicTime, isQuiet: Bool) -> Bool { gate.isDue(at: now, isQuiet: isQuiet) }
+    func patience(at now: MonotonicTime) -> Duration { gate.patience(at: now) }
+    func committed() { gate.committed() }
+    func lost() { gate.lost() }
+}
+
 @Suite("The gate of acknowledgements")
 struct AcknowledgementGateTests {
     private let start = MonotonicTime(nanoseconds: 1_000_000_000)
     private func after(_ milliseconds: Int) -> MonotonicTime { start.advanced(by: .milliseconds(milliseconds)) }
 
-    private func gate(messages: Int, bytes: Int = 100) -> AcknowledgementGate {
-        var gate = AcknowledgementGate()
+    private func gate(messages: Int, bytes: Int = 100) -> Gate {
+        let gate = Gate()
         for _ in 0..<messages { gate.took(bytes: bytes, at: start) }
         return gate
     }
 
     @Test("says nothing from the first message until the commit, and reads nothing while it waits for that")
     func order() {
-        var gate = AcknowledgementGate()
+        let gate = Gate()
         #expect(gate.flow == .both)
         gate.took(bytes: 100, at: start)
         #expect(gate.flow == .reading)
@@ -39,13 +50,13 @@ struct AcknowledgementGateTests {
             (8192, 100, 0, false, true), (17, 256 << 10, 0, false, true), (0, 0, 5000, true, false),
         ])
     func due(messages: Int, bytes: Int, milliseconds: Int, isQuiet: Bool, isDue: Bool) {
-        var gate = gate(messages: messages, bytes: bytes)
+        let gate = gate(messages: messages, bytes: bytes)
         #expect(gate.isDue(at: after(milliseconds), isQuiet: isQuiet) == isDue)
     }
 
     @Test("learns after how many messages a broker stops, and forgets it when more come")
     func window() {
-        var gate = gate(messages: 20)
+        let gate = gate(messages: 20)
         #expect(gate.isDue(at: after(20), isQuiet: true))
         gate.committed()
         for count in 1...20 {
@@ -67,7 +78,7 @@ struct AcknowledgementGateTests {
 
     @Test("forgets what it gathered with the link")
     func lost() {
-        var gate = gate(messages: 100)
+        let gate = gate(messages: 100)
         gate.lost()
         #expect(gate.flow == .both)
         #expect(!gate.isDue(at: after(5000), isQuiet: true))

@@ -131,6 +131,63 @@ struct MQTTSourceTests {
         #expect(basket.qualities(of: 0).count { $0 == .badNoCommunication } == 1)
     }
 
+    @Test("acknowledges nothing before the log has it: without that the broker brings all of it again")
+    func custody() async throws {
+        let broker = try TestBroker()
+        let isSafe = Atomic(false)
+        let receipts = Mutex<[Receipt]>([])
+        let custody = Custody(
+            entrust: { receipt in
+                receipts.withLock { $0.append(receipt) }
+                return true
+            }, isSafe: { _ in isSafe.load(ordering: .acquiring) }, listen: { _, _ in })
+        var plan = self.source(port: broker.port).plan
+        plan.broker.isSessionKept = true
+        plan.subscriptions[0].qos = 2
+        func source() -> MQTTSource {
+            MQTTSource(
+                plan: plan, clock: SystemClock(), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+                custody: custody, deliver: basket.take)
+        }
+        isSafe.store(true, ordering: .releasing)
+        let first = source()
+        first.start()
+        #expect(try await isSubscribed(first, port: broker.port))
+        #expect(await eventually { receipts.withLock { !$0.isEmpty } }, "a commit is asked for")
+        first.stop()
+        isSafe.store(false, ordering: .releasing)
+        let second = source()
+        second.start()
+        for number in 1...5 {
+            try TestPublisher.publish(port: broker.port, topic: "plant/good", payload: "{\"v\":\(number)}")
+        }
+        #expect(await eventually { basket.numbers(of: 0).suffix(5) == [1, 2, 3, 4, 5] })
+        second.stop()
+        let before = basket.numbers(of: 0).count
+        let third = source()
+        third.start()
+        #expect(await eventually { basket.numbers(of: 0).count == before + 5 }, "they come again")
+        #expect(basket.numbers(of: 0).suffix(5) == [1, 2, 3, 4, 5])
+        // The connection breaks while the process lives: what comes again is known, and counts once.
+        broker.stop()
+        #expect(await eventually { !third.statistics.isConnected })
+        try broker.start()
+        #expect(await eventually { third.statistics.repeated == 5 })
+        isSafe.store(true, ordering: .releasing)
+        #expect(
+            try await eventually {
+                try TestPublisher.publish(port: broker.port, topic: "plant/good", payload: "{\"v\":6}")
+                return basket.numbers(of: 0).last == 6
+            })
+        third.stop()
+        let settled = basket.all.count
+        let fourth = source()
+        fourth.start()
+        #expect(try await isSubscribed(fourth, port: broker.port, topics: ["bad"]))
+        #expect(!basket.all[settled...].flatMap(\.readings).contains { $0.tag == TagID(0) }, "nothing comes again")
+        fourth.stop()
+    }
+
     @Test("outlives every broker that misbehaves", arguments: Misbehaviour.allCases)
     func hostile(misbehaviour: Misbehaviour) async throws {
         let hostile = HostileBroker(misbehaviour)
