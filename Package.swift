@@ -37,6 +37,7 @@ let package = Package(
         .executable(name: "history-bench", targets: ["HistoryBench"]),
         .executable(name: "journal-bench", targets: ["JournalBench"]),
         .executable(name: "sink-bench", targets: ["SinkBench"]),
+        .executable(name: "mqtt-bench", targets: ["MQTTBench"]),
     ],
     traits: [.trait(name: "Kafka", description: "Sinks to Kafka, through librdkafka.")],
     dependencies: [
@@ -189,6 +190,15 @@ let package = Package(
                 logging,
             ],
             path: "Benchmarks/Sources/SinkBench", swiftSettings: strict),
+
+        .target(name: "CMQTTFloor", dependencies: ["CMosquitto"], path: "Benchmarks/Sources/CMQTTFloor"),
+        .executableTarget(
+            name: "MQTTBench",
+            dependencies: [
+                "GatewayModel", "GatewayPlatform", "Acquisition", "MQTTLink", "MQTTDriver", "Journal", "History",
+                "TestSupport", "BenchReport", "CMQTTFloor", "CAllocations", logging,
+            ],
+            path: "Benchmarks/Sources/MQTTBench", swiftSettings: strict),
 
         // Brokers, programs and clocks that several test targets need.
         .target(

@@ -64,6 +64,7 @@ package final class MQTTSource: Sendable {
         var events = LinkEvents()
         var gate = AcknowledgementGate()
         var receipt = Receipt()
+        var isReleased = false
         let interval = session.interval
         custody?.listen(bell, true)
         defer { custody?.listen(bell, false) }
@@ -72,11 +73,11 @@ package final class MQTTSource: Sendable {
             progress.store(now.nanoseconds, ordering: .relaxed)
             link.flow = gate.flow
             _ = link.turn(bell: bell, timeout: min(interval, gate.patience(at: now)))
-            if gate.flow == .both { session.acknowledged() }
+            if isReleased && link.isConnected { session.acknowledged() }
             link.takeEvents(into: &events)
             shared.withLock { handle(events, &session, &link, &gate, &$0) }
             _ = deliver(&session.batches)
-            settle(&gate, &receipt, isQuiet: link.isQuiet)
+            isReleased = settle(&gate, &receipt, isQuiet: link.isQuiet)
         }
         // What is on its way into the log may still be acknowledged: it saves a repetition.
         if gate.flow != .both, finish(&gate, &receipt) {
@@ -111,13 +112,16 @@ package final class MQTTSource: Sendable {
     }
 
     /// Has committed what was gathered, and lets the link speak once that is done.
-    private func settle(_ gate: inout AcknowledgementGate, _ receipt: inout Receipt, isQuiet: Bool) {
-        guard let custody else { return }
+    /// - Returns: true when it may speak from now on.
+    private func settle(_ gate: inout AcknowledgementGate, _ receipt: inout Receipt, isQuiet: Bool) -> Bool {
+        guard let custody else { return false }
         if gate.isDue(at: clock.monotonic(), isQuiet: isQuiet) {
             receipt = Receipt()
-            if !custody.entrust(receipt) { return }
+            if !custody.entrust(receipt) { return false }
         }
-        if gate.isWaiting, custody.isSafe(receipt) { gate.committed() }
+        guard gate.isWaiting, custody.isSafe(receipt) else { return false }
+        gate.committed()
+        return true
     }
 
     /// Waits a moment for what was delivered last; the log takes it in while the sources stop.

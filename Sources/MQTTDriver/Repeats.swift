@@ -18,10 +18,9 @@ struct Repeats: Sendable {
         return isRepeat
     }
 
-    /// Everything has been acknowledged.
+    /// What was read so far has been acknowledged.
     mutating func acknowledged() {
         open.removeAll(keepingCapacity: true)
-        mayRepeat.removeAll(keepingCapacity: true)
     }
 
     mutating func disconnected() {

@@ -116,9 +116,11 @@ struct MosquittoClient: ~Copyable {
         if inbox.isDisconnected || socket < 0 { throw .closed("the broker closed the connection") }
     }
 
-    /// Reads until the socket is empty or the inbox has had enough, writes what there is, and keeps the connection alive.
+    /// Writes what there is, reads until the socket is empty or the inbox has had enough, and keeps the connection alive.
     /// A select for each packet, as in `mosquitto_loop`, costs a quarter of the time (measured).
     mutating func exchange(_ flow: LinkFlow) throws(LinkFailure) {
+        // Before the reading: the acknowledgements of what is read now are not for now.
+        if flow == .both && wantsToWrite { try judge(unsafe mosquitto_loop_write(client, 1)) }
         if flow != .halted {
             hasMore = true
             while hasMore && inbox.hasRoom {
@@ -128,7 +130,6 @@ struct MosquittoClient: ~Copyable {
                 try judge(status)
             }
         }
-        if flow == .both && wantsToWrite { try judge(unsafe mosquitto_loop_write(client, 1)) }
         try judge(unsafe mosquitto_loop_misc(client))
     }
 
