@@ -147,7 +147,7 @@ let package = Package(
         .executableTarget(
             name: "lineside",
             dependencies: [
-                "GatewayModel", "CPlatform", "GatewayPlatform", "ModbusDriver", "GatewayConfiguration",
+                "GatewayModel", "CPlatform", "GatewayPlatform", "ModbusDriver", "MQTTDriver", "GatewayConfiguration",
                 "Commissioning", "Gateway", "Simulation", "Writes", "Journal", "History", "Export", "Upstream", logging,
                 lifecycle,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),

@@ -8,12 +8,15 @@ internal import Simulation
 
 /// Reads the MQTT half of a site.
 final class SubscriptionSection {
-    private let plant: Plant
+    let plant: Plant
     private let environment: [String: String]
-    private let problems: Problems
+    let problems: Problems
     private var simulated: [SimulatedSensor] = []
     /// Topics by broker, so that no message is read twice.
     private var topics: [String: Place] = [:]
+    private var adoptedTopics: [String: [(topic: String, place: Place)]] = [:]
+    /// Of the source that is being read.
+    private var openings: [MQTTOpeningPlan] = []
 
     init(plant: Plant, environment: [String: String], problems: Problems) {
         self.plant = plant
@@ -22,7 +25,13 @@ final class SubscriptionSection {
     }
 
     func read(_ root: MappingReader) -> (sources: [MQTTSourcePlan], simulated: [SimulatedSensor]) {
+        adoptedTopics = adopted(root)
         let sources = root.names("mqtt", "the MQTT sources").compactMap(source)
+        for (source, topics) in adoptedTopics {
+            for (topic, place) in topics where !sources.contains(where: { $0.name == source && $0.listens(to: topic) }) {
+                problems.warning(place, "no subscription of '\(source)' with captures takes '\(topic)'")
+            }
+        }
         return (sources, simulated)
     }
 
@@ -47,18 +56,23 @@ final class SubscriptionSection {
         }
         reader.finish()
         if elements == nil { plant.isComplete = false }
-        let subscriptions = (elements ?? []).compactMap { subscription($0, source: entry.key, broker) }
+        openings = []
+        var subscriptions = (elements ?? []).compactMap { subscription($0, source: entry.key, broker) }
+        for opening in openings {
+            subscriptions += devices(of: opening, source: entry.key, adopted: adoptedTopics[entry.key] ?? [])
+        }
         if session == .kept, broker?.version == .v5 {
             problems.error(
                 reader.place(of: "session"),
                 "a session is kept with 'protocol: 3.1.1' only: libmosquitto 2.0 can't ask for one in MQTT 5")
         }
         // A session without anything to be acknowledged would only fill the broker's disk.
-        let wantsAnswers = subscriptions.contains { $0.qos > 0 }
+        let wantsAnswers = subscriptions.contains { $0.qos > 0 } || openings.contains { $0.qos > 0 }
         let isKept = session != .clean && wantsAnswers && broker?.version == .v311
         broker?.isSessionKept = isKept
-        guard let broker, !subscriptions.isEmpty else { return nil }
-        return MQTTSourcePlan(name: entry.key, broker: broker, subscriptions: subscriptions, will: will)
+        guard let broker, !subscriptions.isEmpty || !openings.isEmpty else { return nil }
+        return MQTTSourcePlan(
+            name: entry.key, broker: broker, subscriptions: subscriptions, will: will, openings: openings)
     }
 
     private enum Session: String, CaseIterable { case kept, clean }
@@ -87,6 +101,14 @@ final class SubscriptionSection {
         let qos = reader.value("qos", .integer(0...2), default: 1)
         let payload = PayloadSection(problems: problems).read(reader)
         let every = reader.value("every", .duration(from: .milliseconds(10), to: .seconds(86400)))
+        if let topic, !topic.names.isEmpty || reader.node("device")?.text?.contains("{") == true {
+            open(reader, topic, qos: qos, payload, every: every)
+            return nil
+        }
+        if reader.has("discover") {
+            _ = reader.node("discover")
+            problems.error(reader.place(of: "discover"), "'discover' is for topics with captures such as +cell")
+        }
         let index = device(reader, source: source)
         if index == nil { plant.isComplete = false }
         let tags = reader.mapping("tags", "the tags")
@@ -117,7 +139,7 @@ final class SubscriptionSection {
         reader.finish()
         if problems.errorCount > before, let index { plant.markIncomplete(index) }
         guard let topic, let device, let index, let broker, problems.errorCount == before else { return nil }
-        if payload.plan == .json(each: nil), !topic.pattern.contains(where: { $0 == "+" || $0 == "#" }) {
+        if payload.plan == .json(each: nil), !topic.hasWildcards {
             simulate(topic.pattern, on: broker, every: every, time: payload.time, fields)
         }
         return MQTTSubscriptionPlan(
@@ -126,33 +148,55 @@ final class SubscriptionSection {
     }
 
     /// What belongs to the device, and what the broker is asked for.
-    private func topic(_ text: String, _ reader: MappingReader, _ broker: BrokerPlan?) -> (
-        pattern: String, filter: String
-    )? {
+    private func topic(_ text: String, _ reader: MappingReader, _ broker: BrokerPlan?) -> CapturingTopic? {
         let place = reader.place(of: "topic")
-        let pattern = TopicNotation.withoutShare(text)
-        if let problem = pattern.map({ TopicNotation.problem(withFilter: $0) }) ?? "expected $share/group/topic" {
+        let topic = CapturingTopic(text)
+        if let problem = topic.map({ TopicNotation.problem(withFilter: $0.pattern) }) ?? "expected $share/group/topic" {
             problems.error(place, problem)
             return nil
         }
-        guard let broker, let pattern else { return nil }
-        let key = "\(broker.host):\(broker.port) \(pattern)"
+        guard let broker, let topic else { return nil }
+        let key = "\(broker.host):\(broker.port) \(topic.pattern)"
         if let first = topics[key] {
             problems.error(place, "the topic '\(text)' is already subscribed to at \(first.seen(from: place))")
         } else {
             topics[key] = place
         }
-        return (pattern, text)
+        return topic
+    }
+
+    /// A subscription whose devices come with their topics.
+    private func open(
+        _ reader: MappingReader, _ topic: CapturingTopic, qos: Int, _ payload: PayloadSection.Result, every: Duration?
+    ) {
+        // Rules may name devices that nobody has seen yet.
+        plant.isComplete = false
+        let before = problems.errorCount
+        let device = reader.required("device", .text)
+        if let device, let problem = Self.problem(topic, device: device) {
+            problems.error(reader.place(of: "device"), problem)
+        }
+        let discover = reader.mapping("discover", "what may be discovered")
+        let limit = discover?.value("limit", .integer(0...10_000)) ?? 100
+        discover?.finish()
+        var tags: [MQTTOpeningPlan.Tag] = []
+        for entry in reader.names("tags", "the tags") {
+            guard let (at, value, _) = tag(entry, payload) else { continue }
+            tags.append(.init(name: entry.key, at: at, unit: value.unit, normalisation: value.normalisation))
+        }
+        if !reader.has("tags") { problems.error(reader.place, "a subscription needs 'tags'") }
+        reader.finish()
+        guard let device, problems.errorCount == before else { return }
+        openings.append(
+            MQTTOpeningPlan(
+                topic: topic.pattern, filter: topic.filter, captures: topic.captures, device: device, qos: qos,
+                payload: payload.plan, time: payload.time, every: every, tags: tags, limit: limit))
     }
 
     /// The device that a topic belongs to. Several topics of one source may speak for one device.
     private func device(_ reader: MappingReader, source: String) -> Int? {
         guard let text = reader.required("device", .text) else { return nil }
         let place = reader.place(of: "device")
-        if text.contains("{") {
-            problems.error(place, "captures such as {cell} are not supported by this version")
-            return nil
-        }
         guard Notation<String>.devicePath.parse(text) != nil else {
             problems.error(place, "expected \(Notation<String>.devicePath.expected), found '\(text)'")
             return nil
@@ -220,4 +264,9 @@ final class SubscriptionSection {
         simulated.append(
             SimulatedSensor(broker: own, topic: topic, every: every ?? .seconds(1), time: time, fields: fields))
     }
+}
+
+extension MQTTSourcePlan {
+    /// Whether an opening takes the topic.
+    fileprivate func listens(to topic: String) -> Bool { openings.contains { $0.path(of: topic) != nil } }
 }

@@ -13,7 +13,10 @@ internal import Synchronization
 /// that nobody takes readings any more. With a `custody` the broker hears that it may forget a message only when the log
 /// has it. `stop` ends it for good.
 package final class MQTTSource: Sendable {
-    package let plan: MQTTSourcePlan
+    private let wanted: Mutex<MQTTSourcePlan>
+    private let first: MQTTSourcePlan
+    private let found: @Sendable ([FoundTopic]) -> Void
+    private let isWider = Atomic(false)
     private let clock: any GatewayClock
     private let logger: Logger
     private let pool: BatchPool
@@ -27,9 +30,12 @@ package final class MQTTSource: Sendable {
 
     package init(
         plan: MQTTSourcePlan, clock: any GatewayClock, logger: Logger, pool: BatchPool = BatchPool(),
-        custody: Custody? = nil, deliver: @escaping @Sendable (inout [ReadingBatch]) -> Bool
+        custody: Custody? = nil, found: @escaping @Sendable ([FoundTopic]) -> Void = { _ in },
+        deliver: @escaping @Sendable (inout [ReadingBatch]) -> Bool
     ) {
-        self.plan = plan
+        first = plan
+        wanted = Mutex(plan)
+        self.found = found
         self.clock = clock
         self.logger = logger
         self.pool = pool
@@ -39,6 +45,16 @@ package final class MQTTSource: Sendable {
         progress = Atomic(clock.monotonic().nanoseconds)
     }
 
+    /// What it listens to, or will in a moment.
+    package var plan: MQTTSourcePlan { wanted.withLock { $0 } }
+
+    /// Goes on with a plan that extends the present one, without a pause.
+    package func extend(to plan: MQTTSourcePlan) {
+        wanted.withLock { $0 = plan }
+        isWider.store(true, ordering: .releasing)
+        bell.ring()
+    }
+
     package var statistics: MQTTSourceStatistics { shared.withLock { $0 } }
 
     /// When the thread last came round; it does so at least once a second unless `deliver` holds it.
@@ -46,8 +62,8 @@ package final class MQTTSource: Sendable {
 
     package func start() {
         thread.withLock { thread in
-            precondition(thread == nil, "BUG: the MQTT source '\(plan.name)' was started twice")
-            thread = DedicatedThread(name: "mqtt-\(plan.name)") { self.run() }
+            precondition(thread == nil, "BUG: the MQTT source '\(first.name)' was started twice")
+            thread = DedicatedThread(name: "mqtt-\(first.name)") { self.run() }
         }
     }
 
@@ -59,13 +75,13 @@ package final class MQTTSource: Sendable {
     }
 
     private func run() {
-        var session = SourceSession(plan: plan, clock: clock, logger: logger, pool: pool)
-        var link = BrokerLink(plan: plan.broker, will: plan.will, clock: clock)
+        var session = SourceSession(plan: first, clock: clock, logger: logger, pool: pool)
+        var link = BrokerLink(plan: first.broker, will: first.will, clock: clock)
         var events = LinkEvents()
         var gate = AcknowledgementGate()
         var receipt = Receipt()
         var isReleased = false
-        let interval = session.interval
+        var interval = session.interval
         custody?.listen(bell, true)
         defer { custody?.listen(bell, false) }
         while !isStopping.load(ordering: .acquiring) {
@@ -75,8 +91,17 @@ package final class MQTTSource: Sendable {
             _ = link.turn(bell: bell, timeout: min(interval, gate.patience(at: now)))
             if isReleased && link.isConnected { session.acknowledged() }
             link.takeEvents(into: &events)
-            shared.withLock { handle(events, &session, &link, &gate, &$0) }
+            let wider = isWider.exchange(false, ordering: .acquiring) ? plan : nil
+            shared.withLock {
+                if let wider { session.extend(to: wider, &$0) }
+                handle(events, &session, &link, &gate, &$0)
+            }
+            if wider != nil { interval = session.interval }
             _ = deliver(&session.batches)
+            if !session.findings.news.isEmpty {
+                found(session.findings.news)
+                session.findings.news.removeAll()
+            }
             isReleased = settle(&gate, &receipt, isQuiet: link.isQuiet)
         }
         // What is on its way into the log may still be acknowledged: it saves a repetition.

@@ -66,6 +66,8 @@ package struct MQTTSubscriptionPlan: Equatable, Sendable {
     /// How often a message is expected; after three times as long without one the tags become stale. Nil: never.
     package var every: Duration?
     package var tags: [MQTTTagPlan]
+    /// Nobody wrote it down: it was seen, and fits an opening.
+    package var isDiscovered = false
 
     package init(
         topic: String, filter: String? = nil, qos: Int = 1, device: DeviceID, name: String,
@@ -91,11 +93,24 @@ package struct MQTTSourcePlan: Equatable, Sendable {
     package var subscriptions: [MQTTSubscriptionPlan]
     /// What the broker says when the connection to us breaks.
     package var will: WillPlan?
+    /// Patterns of topics that get devices as they are seen.
+    package var openings: [MQTTOpeningPlan]
 
-    package init(name: String, broker: BrokerPlan, subscriptions: [MQTTSubscriptionPlan], will: WillPlan? = nil) {
+    package init(
+        name: String, broker: BrokerPlan, subscriptions: [MQTTSubscriptionPlan], will: WillPlan? = nil,
+        openings: [MQTTOpeningPlan] = []
+    ) {
         self.name = name
         self.broker = broker
         self.subscriptions = subscriptions
         self.will = will
+        self.openings = openings
+    }
+
+    /// Whether it is the other with more subscriptions behind: then a source goes on without a pause.
+    package func extends(_ other: MQTTSourcePlan) -> Bool {
+        var beginning = self
+        beginning.subscriptions = Array(subscriptions.prefix(other.subscriptions.count))
+        return beginning == other
     }
 }

@@ -24,6 +24,8 @@ package struct MQTTSourceStatistics: Equatable, Sendable {
     /// By cause, in the order in which a message is judged.
     package var tooLarge: UInt64 = 0
     package var unknownTopic: UInt64 = 0
+    /// Topics of openings that make no device: more than the limit, or a level that is no name.
+    package var overLimit: UInt64 = 0
     package var notJSON: UInt64 = 0
     package var badTime: UInt64 = 0
     package var missingField: UInt64 = 0

@@ -8,10 +8,11 @@ internal import MQTTLink
 
 /// The decoders, the watch and the open subscriptions of one source. Owned by the source's thread.
 struct SourceSession {
-    private let plan: MQTTSourcePlan
+    private var plan: MQTTSourcePlan
     private let clock: any GatewayClock
     private let logger: Logger
-    private let topics: TopicIndex
+    private var topics: TopicIndex
+    var findings: Findings
     private let filters: [SourceFilter]
     private let pool: BatchPool
     private var repeats = Repeats()
@@ -35,6 +36,7 @@ struct SourceSession {
         self.logger = logger
         self.pool = pool
         filters = SourceFilter.all(of: plan)
+        findings = Findings(plan)
         topics = TopicIndex(plan.subscriptions)
         decoders = plan.subscriptions.map(MessageDecoder.init(plan:))
         watch = SourceWatch(every: plan.subscriptions.map(\.every), now: clock.monotonic())
@@ -89,19 +91,52 @@ struct SourceSession {
             return
         }
         let (arrival, now) = time
-        let isKnown = topics.forEach(topic: events.bytes[message.topic]) { subscription in
+        guard !decode(message, events.bytes, at: time, &statistics) else { return }
+        statistics.messages += 1
+        switch findings.take(message, events.bytes, arrival: arrival) {
+        case .noted: return
+        case .overLimit, .refused:
+            statistics.overLimit += 1
+            let topic = String(decoding: events.bytes[message.topic], as: UTF8.self)
+            return log.line(
+                .overLimit, at: now, logger, source: plan.name, "topic that makes no device: the limit, or no name", topic)
+        case .noOpening: statistics.unknownTopic += 1
+        }
+        let topic = String(decoding: events.bytes[message.topic], as: UTF8.self)
+        log.line(.unknownTopic, at: now, logger, source: plan.name, "message on a topic that nobody asked for", topic)
+    }
+
+    /// - Returns: false when the topic belongs to no subscription.
+    private mutating func decode(
+        _ message: IncomingMessage, _ bytes: [UInt8], at time: (wall: Timestamp, now: MonotonicTime),
+        _ statistics: inout MQTTSourceStatistics
+    ) -> Bool {
+        let (arrival, now) = time
+        return topics.forEach(topic: bytes[message.topic]) { subscription in
             watch.heard(subscription, at: now)
             var batch = pool.take(device: plan.subscriptions[subscription].device)
-            let outcome = decoders[subscription].decode(events.bytes, message.payload, arrival: arrival, into: &batch)
+            let outcome = decoders[subscription].decode(bytes, message.payload, arrival: arrival, into: &batch)
             statistics.count(outcome, readings: batch.readings.count, subscription: subscription, at: arrival)
             if outcome.hasErrors { report(outcome, subscription, at: now) }
             if batch.readings.isEmpty { pool.give(batch) } else { batches.append(batch) }
         }
-        guard !isKnown else { return }
-        statistics.messages += 1
-        statistics.unknownTopic += 1
-        let topic = String(decoding: events.bytes[message.topic], as: UTF8.self)
-        log.line(.unknownTopic, at: now, logger, source: plan.name, "message on a topic that nobody asked for", topic)
+    }
+
+    /// Goes on with more subscriptions; what their topics have said meanwhile is decoded now.
+    mutating func extend(to wider: MQTTSourcePlan, _ statistics: inout MQTTSourceStatistics) {
+        let now = clock.monotonic()
+        for subscription in wider.subscriptions[plan.subscriptions.count...] {
+            decoders.append(MessageDecoder(plan: subscription))
+            watch.add(every: subscription.every, now: now)
+            statistics.subscriptions.append(.init())
+        }
+        plan = wider
+        topics = TopicIndex(wider.subscriptions)
+        var earlier = findings
+        findings = Findings(wider)
+        earlier.release { bytes, message, arrival in
+            _ = decode(message, bytes, at: (arrival, now), &statistics)
+        }
     }
 
     /// A payload above the limit, of which only topic and size are known.

@@ -91,6 +91,11 @@ struct SourceFilter: Sendable {
                 filters.append(SourceFilter(text: subscription.filter, qos: qos, subscriptions: [index]))
             }
         }
+        for opening in plan.openings where places[opening.filter] == nil {
+            places[opening.filter] = filters.count
+            let qos = plan.broker.isSessionKept ? min(opening.qos, 1) : opening.qos
+            filters.append(SourceFilter(text: opening.filter, qos: qos, subscriptions: []))
+        }
         return filters
     }
 }

@@ -65,6 +65,69 @@ extension EndToEnd {
             }
         }
 
+        @Test("A sensor that nobody wrote down becomes a device, is adopted into the site, and keeps its history")
+        func discovered() async throws {
+            let broker = try await plant.startBroker()
+            let site = try String(contentsOf: plant.siteFile, encoding: .utf8)
+            try plant.write(
+                site.replacing("topic: line/count", with: "topic: line/+cell/count")
+                    .replacing("device: line/counter", with: "device: \"line/{cell}\""), to: "site.yaml")
+            let gateway = try await plant.startGateway()
+            func publish(_ cell: String, _ number: Int) {
+                try? runToEnd(
+                    "/usr/bin/mosquitto_pub",
+                    ["-p", "\(plant.brokerPort)", "-t", "line/\(cell)/count", "-q", "1", "-m", "{\"n\":\(number)}"])
+            }
+            // Until the session stands nobody keeps what is published.
+            let isFound = await eventuallyAsync(within: 60) {
+                publish("a", 1)
+                return await plant.get("/api/v1/discovered").contains("line/a/count")
+            }
+            #expect(isFound, "\(gateway.output)")
+            #expect(await eventuallyAsync(within: 30) { await plant.get("/api/v1/tags").contains("line/a/n") })
+            publish("b", 7)
+            #expect(await eventuallyAsync(within: 30) { await plant.get("/api/v1/discovered").contains("line/b/count") })
+            // What it said before it had a device is there: its first message came once.
+            #expect(
+                await eventuallyAsync(within: 30) {
+                    await plant.get("/api/v1/tags?match=line/b/n").contains("\"value\":7")
+                })
+            let listed = try capture(["discovered", "--config", plant.siteFile.path()])
+            #expect(listed.contains("line/a/count") && listed.contains("line/b/count"))
+            _ = try capture(["adopt", "--config", plant.siteFile.path(), "line/a"])
+            gateway.kill(SIGHUP)
+            #expect(await eventuallyAsync(within: 30) { await !plant.get("/api/v1/discovered").contains("line/a/count") })
+            #expect(await plant.get("/api/v1/discovered").contains("line/b/count"))
+            gateway.kill(SIGTERM)
+            #expect(await gateway.exitCode(within: 20) == 0)
+            let second = try await plant.startGateway()
+            #expect(await plant.get("/api/v1/discovered").contains("line/b/count"), "discoveries outlive a restart")
+            publish("a", 2)
+            publish("b", 8)
+            for (cell, value) in [("a", 2), ("b", 8)] {
+                #expect(
+                    await eventuallyAsync(within: 30) {
+                        await plant.get("/api/v1/tags?match=line/\(cell)/n").contains("\"value\":\(value)")
+                    }, "\(second.output)")
+            }
+            second.kill(SIGTERM)
+            #expect(await second.exitCode(within: 20) == 0)
+            _ = broker
+        }
+
+        private func capture(_ arguments: [String]) throws -> String {
+            let process = Process()
+            let pipe = Pipe()
+            process.executableURL = URL(filePath: Built.lineside)
+            process.arguments = arguments
+            process.standardOutput = pipe
+            try process.run()
+            let output = pipe.fileHandleForReading.readDataToEndOfFile()
+            process.waitUntilExit()
+            #expect(process.terminationStatus == 0)
+            return String(decoding: output, as: UTF8.self)
+        }
+
         @Test("kill -9 at any moment: no message of QoS 1 that was published is missing in the journal")
         func killed() async throws {
             let broker = try await plant.startBroker()

@@ -55,10 +55,13 @@ enum MQTTBench {
 
     // MARK: What is measured
 
+    /// A broker that writes its whole state with each message would be measured alone.
+    private static let manyMessages = "max_queued_bytes 0\nautosave_on_changes false\nautosave_interval 0"
+
     /// QoS 1, all of it waiting at the broker: nobody publishes, so two processors are the broker's and ours.
     private static func drain(_ folder: String, withFloor: Bool, _ report: inout Report) throws {
         // So that neither side waits for the other's window.
-        let broker = try TestBroker(more: "max_queued_bytes 0")
+        let broker = try TestBroker(more: Self.manyMessages)
         var floor = Figure(messages: 0, cpu: 0, seconds: 1)
         if withFloor {
             _ = Self.floor(broker, client: "floor", qos: 1, count: 0)
@@ -74,7 +77,7 @@ enum MQTTBench {
 
     /// QoS 0 as it is published, by a third process on the same two processors.
     private static func live(_ folder: String, withFloor: Bool, _ report: inout Report) throws {
-        let broker = try TestBroker()
+        let broker = try TestBroker(more: Self.manyMessages)
         var floor = Figure(messages: 0, cpu: 0, seconds: 1)
         if withFloor {
             let publisher = publisher(broker, qos: 0)
