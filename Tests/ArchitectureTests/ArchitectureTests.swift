@@ -75,8 +75,8 @@ struct ArchitectureTests {
             "lineside",
             [
                 "ArgumentParser", "CPlatform", "Commissioning", "Export", "Gateway", "GatewayConfiguration",
-                "GatewayModel", "GatewayPlatform", "History", "Journal", "Logging", "ModbusDriver", "ServiceLifecycle",
-                "Simulation", "UnixSignals", "Upstream", "Writes",
+                "GatewayModel", "GatewayPlatform", "History", "Journal", "Logging", "MQTTDriver", "ModbusDriver",
+                "ServiceLifecycle", "Simulation", "UnixSignals", "Upstream", "Writes",
             ]
         ),
     ]

@@ -74,7 +74,7 @@ struct OpeningTests {
             ("s/+cell/v", "{call}", "the topic captures no 'call'"), ("s/+cell/v", "x", "the capture '+cell' makes"),
             ("s/+a/+a", "{a}", "two captures of one name"), ("s/+a/v", "{a", "'{' without '}'"),
             ("s/+a/v", "{a}//x", "expected"), ("s/v", "{a}", "the topic captures no 'a'"),
-            ("s/+a b/v", "{a}", "'+' stands alone"),
+            ("s/+a b/v", "x", "'+' stands alone"),
         ])
     func problems(topic: String, device: String, expected: String) {
         let error = #expect(throws: ConfigurationError.self) { try load(Self.site(topic, device: device)) }

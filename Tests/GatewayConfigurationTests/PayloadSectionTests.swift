@@ -10,6 +10,7 @@ import Testing
 @Suite("A subscription's payload")
 struct PayloadSectionTests {
     private func load(_ keys: String, tag: String, source: String = "") throws -> MQTTSourcePlan {
+        let unit = tag.contains("text") ? "" : ", unit: \"1\""
         let site = """
             kind: Site
             id: acme/lyon
@@ -21,7 +22,7 @@ struct PayloadSectionTests {
                   - topic: t
                     device: hall/d
                     \(keys)
-                    tags: { v: { unit: "1", \(tag) } }
+                    tags: { v: { \(tag)\(unit) } }
             """
         return try SiteFolder(["site.yaml": site]).load().plan.sources[0]
     }
@@ -36,7 +37,7 @@ struct PayloadSectionTests {
         #expect(samples.time?.zoneSeconds == -12_600 && samples.time?.past == .seconds(7 * 86_400))
         #expect(samples.time?.ahead == .seconds(5) && samples.time?.unit == .iso)
         #expect(try load("payload: number", tag: "type: number").subscriptions[0].tags[0].at == .whole)
-        #expect(try load("payload: text", tag: "type: text, unit: \"\"").subscriptions[0].payload == .text)
+        #expect(try load("payload: text", tag: "type: text").subscriptions[0].payload == .text)
         let lines = try load("payload: csv\n        separator: tab", tag: "at: 3").subscriptions[0]
         #expect(lines.payload == .csv(separator: 9) && lines.tags[0].at == .column(2))
         let binary = try load("payload: binary\n        byte_order: CDAB", tag: "at: 4, bytes: f32").subscriptions[0]
@@ -50,7 +51,7 @@ struct PayloadSectionTests {
             ("payload: csv\n        separator: \"5\"", "at: 1"), ("payload: binary", "at: 4"),
             ("payload: binary", "at: 4, bytes: u24"), ("each: \"$.a\"", "at: \"$.b[*]\""),
             ("payload: number", "at: \"$.a\""), ("byte_order: DCBA", "at: \"$.a\""),
-            ("payload: text\n        time: { at: \"$.t\", unit: s }", "type: text, unit: \"\""),
+            ("payload: text\n        time: { at: \"$.t\", unit: s }", "type: text"),
             ("time: { at: \"$.t\", unit: s, zone: utc }", "at: \"$.a\""),
             ("time: { at: \"$.t\", unit: iso, zone: CET }", "at: \"$.a\""), ("discover: { limit: 1 }", "at: \"$.a\""),
         ])

@@ -158,7 +158,7 @@ struct SiteProblemTests {
                 "share", Sample.source("t/1", "$share/g"), "site.yaml:7:16: error: expected $share/group/topic"),
             Row(
                 "capture", Sample.source("a/s1", "\"a/{cell}\""),
-                "site.yaml:8:17: error: captures such as {cell} are not supported by this version"),
+                "site.yaml:8:17: error: the topic captures no 'cell'; write '+cell' for its level"),
             Row(
                 "payload", Sample.source("device:", "payload: xml\n        device:"),
                 "site.yaml:8:18: error: expected json, number, text, csv or binary, found 'xml'"),
