@@ -120,7 +120,12 @@ struct MosquittoClient: ~Copyable {
     /// A select for each packet, as in `mosquitto_loop`, costs a quarter of the time (measured).
     mutating func exchange(_ flow: LinkFlow) throws(LinkFailure) {
         // Before the reading: the acknowledgements of what is read now are not for now.
-        if flow == .both && wantsToWrite { try judge(unsafe mosquitto_loop_write(client, 1)) }
+        if flow == .both && wantsToWrite {
+            // Thousands of acknowledgements of four bytes: the library writes each by itself, the kernel sends them together.
+            cork(true)
+            defer { cork(false) }
+            try judge(unsafe mosquitto_loop_write(client, 1))
+        }
         if flow != .halted {
             hasMore = true
             while hasMore && inbox.hasRoom {
@@ -131,6 +136,11 @@ struct MosquittoClient: ~Copyable {
             }
         }
         try judge(unsafe mosquitto_loop_misc(client))
+    }
+
+    private func cork(_ isOn: Bool) {
+        var flag: Int32 = isOn ? 1 : 0
+        unsafe _ = setsockopt(socket, Int32(IPPROTO_TCP), TCP_CORK, &flag, 4)
     }
 
     /// Looks at a connection that is being made. libmosquitto takes a refused one, or one that is closed in the middle of
