@@ -105,8 +105,8 @@ package final class MQTTSource: Sendable {
             isReleased = settle(&gate, &receipt, isQuiet: link.isQuiet)
         }
         // What is on its way into the log may still be acknowledged: it saves a repetition.
-        if gate.flow != .both, finish(&gate, &receipt) {
-            link.flow = .both
+        if gate.flow == .both || finish(&gate, &receipt) {
+            link.flow = .writing
             _ = link.turn(bell: bell, timeout: .zero)
         }
         link.close()

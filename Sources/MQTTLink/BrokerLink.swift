@@ -58,11 +58,12 @@ package struct BrokerLink: ~Copyable {
     package mutating func turn(bell: WakeUp, timeout: Duration) -> Bool {
         let patience = prepare(bell: bell)
         let flow = machine.isConnected ? self.flow : .both
-        let hasMore = flow != .halted && !isQuiet
+        let (reads, writes) = (flow == .both || flow == .reading, flow == .both || flow == .writing)
+        let hasMore = reads && !isQuiet
         let ended = bell.wait(
             timeout: hasMore ? .zero : min(timeout, patience, .seconds(1)),
-            socket: flow == .halted ? -1 : client?.socket ?? -1,
-            forWriting: flow == .both && client?.wantsToWrite ?? false)
+            socket: reads || writes ? client?.socket ?? -1 : -1,
+            forWriting: writes && client?.wantsToWrite ?? false)
         serve()
         return ended.rung
     }

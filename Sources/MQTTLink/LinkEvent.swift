@@ -73,6 +73,8 @@ package enum LinkFlow: Equatable, Sendable {
     case both
     /// Reads, and says nothing.
     case reading
+    /// Says what waits to be said, and reads nothing.
+    case writing
     /// Neither reads nor says anything.
     case halted
 }

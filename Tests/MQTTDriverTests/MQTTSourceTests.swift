@@ -185,7 +185,7 @@ struct MQTTSourceTests {
         fourth.start()
         #expect(try await isSubscribed(fourth, port: broker.port))
         let later = basket.all[settled...].flatMap(\.readings).compactMap(\.number)
-        #expect(!later.contains { (1...5).contains($0) }, "what was acknowledged does not come again")
+        #expect(!later.contains { (1...5).contains($0) }, "what was acknowledged does not come again: \(later)")
         fourth.stop()
     }
 
