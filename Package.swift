@@ -73,7 +73,7 @@ let package = Package(
         ours("Acquisition", ["GatewayModel"]),
         ours("ModbusDriver", ["GatewayModel", "GatewayPlatform", "Acquisition", "CModbus", logging]),
         ours("MQTTLink", ["GatewayModel", "GatewayPlatform", "CMosquitto", "CBrokerTLS", logging]),
-        ours("MQTTDriver", ["GatewayModel", "GatewayPlatform", "Acquisition", "MQTTLink", logging]),
+        ours("MQTTDriver", ["GatewayModel", "GatewayPlatform", "Acquisition", "MQTTLink", "Sparkplug", logging]),
 
         // And back: values for machines, guarded and on record.
         ours(
@@ -223,7 +223,10 @@ let package = Package(
             ]),
         tests(
             "MQTTDriverTests",
-            ["GatewayModel", "GatewayPlatform", "Acquisition", "MQTTLink", "MQTTDriver", "TestSupport", logging]),
+            [
+                "GatewayModel", "GatewayPlatform", "Acquisition", "MQTTLink", "MQTTDriver", "Sparkplug", "TestSupport",
+                logging,
+            ]),
         tests(
             "WritesTests",
             [

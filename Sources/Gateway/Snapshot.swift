@@ -140,7 +140,7 @@ extension GatewayRuntime {
             "not_json": Int(statistics.notJSON), "missing_field": Int(statistics.missingField),
             "type_mismatch": Int(statistics.typeMismatch), "too_large": Int(statistics.tooLarge),
             "unknown_topic": Int(statistics.unknownTopic), "over_limit": Int(statistics.overLimit),
-            "repeated": Int(statistics.repeated), "bad_time": Int(statistics.badTime),
+            "repeated": Int(statistics.repeated), "gaps": Int(statistics.gaps), "bad_time": Int(statistics.badTime),
         ]
         snapshot.sources.append(state)
         for (subscription, seen) in zip(source.plan.subscriptions, statistics.subscriptions) {

@@ -12,7 +12,7 @@ struct PayloadSection {
         var time: PayloadTimePlan?
     }
 
-    private enum Kind: String, CaseIterable { case json, number, text, csv, binary }
+    private enum Kind: String, CaseIterable { case json, number, text, csv, binary, sparkplug }
 
     func read(_ reader: MappingReader) -> Result {
         let kind = reader.value("payload", Notation<Kind>.word, default: .json)
@@ -35,7 +35,9 @@ struct PayloadSection {
             case .text: .text
             case .csv: .csv(separator: separator)
             case .binary: .binary
+            case .sparkplug: .sparkplug
             }
+        if kind == .sparkplug { checkTopic(reader) }
         var result = Result(plan: plan, order: order)
         result.time = reader.mapping("time", "the time in the payload").flatMap { time($0, result) }
         return result
@@ -58,10 +60,27 @@ struct PayloadSection {
             return .whole
         case .csv:
             return reader.required("at", .column).map { .column($0) }
+        case .sparkplug:
+            return reader.required(
+                "at", .matching("a metric of the node, or device/metric") { !$0.isEmpty && $0.utf8.count <= 1024 }
+            ).map { .metric($0) }
         case .binary:
             guard let offset = reader.required("at", .integer(0...262_143)) else { return nil }
             guard let kind = reader.required("bytes", Notation<BinaryField.Kind>.word) else { return nil }
             return .bytes(BinaryField(offset: offset, kind: kind, order: payload.order))
+        }
+    }
+
+    /// Node and devices count their messages together, so they are heard together.
+    private func checkTopic(_ reader: MappingReader) {
+        guard let text = reader.node("topic")?.text, let topic = TopicNotation.withoutShare(text) else { return }
+        let levels = topic.split(separator: "/", omittingEmptySubsequences: false)
+        let isNode =
+            levels.count == 5 && levels[0] == "spBv1.0" && levels[2] == "+" && levels[4] == "#"
+            && ![levels[1], levels[3]].contains { $0.isEmpty || $0.contains("+") }
+        if !isNode {
+            problems.error(
+                reader.place(of: "topic"), "a Sparkplug node is heard whole: spBv1.0/<group>/+/<node>/#; found '\(text)'")
         }
     }
 
@@ -70,8 +89,12 @@ struct PayloadSection {
             problems.error(reader.place, "the whole payload is one value, and no time")
             return nil
         }
-        let at = place(reader, payload)
-        let unit = reader.required("unit", Notation<PayloadTimePlan.Unit>.word)
+        let isSparkplug = payload.plan == .sparkplug
+        if isSparkplug, reader.has("at") || reader.has("unit") {
+            problems.error(reader.place, "a Sparkplug payload says its times by itself; 'past' and 'ahead' bound them")
+        }
+        let at = isSparkplug ? .whole : place(reader, payload)
+        let unit = isSparkplug ? .ms : reader.required("unit", Notation<PayloadTimePlan.Unit>.word)
         let zone = reader.value("zone", .zone, default: 0)
         if reader.has("zone"), let unit, unit != .iso {
             problems.error(reader.place(of: "zone"), "a number counts from 1970 in UTC; 'zone' is for the unit iso")

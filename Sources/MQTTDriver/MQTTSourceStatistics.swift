@@ -29,6 +29,8 @@ package struct MQTTSourceStatistics: Equatable, Sendable {
     package var notJSON: UInt64 = 0
     package var badTime: UInt64 = 0
     package var missingField: UInt64 = 0
+    /// Messages of Sparkplug nodes behind which others are missing, or before a birth.
+    package var gaps: UInt64 = 0
     package var typeMismatch: UInt64 = 0
     /// In the order of the plan.
     package var subscriptions: [Subscription]

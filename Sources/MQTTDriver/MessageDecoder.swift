@@ -9,14 +9,18 @@ package import GatewayModel
 /// spelled as planned gives no readings, because nothing in it can be trusted.
 package struct MessageDecoder: Sendable {
     /// What one message came to.
-    package struct Outcome: Equatable, Sendable {
+    package struct Outcome: Sendable {
         /// The payload is not spelled as planned, and gave nothing.
         package var isUnreadable = false
         package var missingFields = 0
         package var typeMismatches = 0
         package var isTimeWrong = false
+        /// Messages of a Sparkplug node are missing, or its birth.
+        package var isGap = false
+        /// What to publish so that the node tells its births again.
+        var rebirth: (topic: String, payload: [UInt8])?
 
-        package var hasErrors: Bool { isUnreadable || missingFields + typeMismatches > 0 || isTimeWrong }
+        package var hasErrors: Bool { isUnreadable || missingFields + typeMismatches > 0 || isTimeWrong || isGap }
     }
 
     private struct Tag: Sendable {
@@ -28,7 +32,9 @@ package struct MessageDecoder: Sendable {
         var lastText: [UInt8] = []
     }
 
-    private let plan: MQTTSubscriptionPlan
+    let plan: MQTTSubscriptionPlan
+    /// Of a subscription to a Sparkplug node.
+    var node: SparkplugNode?
     private let isJSON: Bool
     private var json: JSONReader
     private var lines: LineReader
@@ -44,6 +50,7 @@ package struct MessageDecoder: Sendable {
         lines = LineReader(
             plan.payload, places: places,
             areTexts: plan.tags.map { $0.normalisation.kind == .text } + [plan.time?.unit == .iso])
+        if plan.payload == .sparkplug { node = SparkplugNode(plan.tags.map(\.at.metric)) }
         tags = plan.tags.map { Tag(id: $0.tag, kind: $0.normalisation.kind, normaliser: Normaliser($0.normalisation)) }
     }
 
@@ -165,6 +172,27 @@ package struct MessageDecoder: Sendable {
             reading = tags[index].normaliser.unreadable(.badTypeMismatch, tag: tag, at: timestamp)
         }
         if let reading { batch.readings.append(reading) }
+    }
+
+    func kind(of index: Int) -> ValueKind { tags[index].kind }
+
+    mutating func add(_ index: Int, unreadable quality: Quality, at timestamp: Timestamp, _ batch: inout ReadingBatch) {
+        append(tags[index].normaliser.unreadable(quality, tag: tags[index].id, at: timestamp), index, &batch)
+    }
+
+    mutating func add(_ index: Int, raw: RawValue, at timestamp: Timestamp, _ batch: inout ReadingBatch) {
+        append(tags[index].normaliser.reading(raw, tag: tags[index].id, at: timestamp), index, &batch)
+    }
+
+    mutating func add(_ index: Int, text: [UInt8], at timestamp: Timestamp, _ batch: inout ReadingBatch) {
+        tags[index].normaliser.text(text[...], tag: tags[index].id, at: timestamp, into: &batch)
+        remember(batch, tag: index)
+    }
+
+    private mutating func append(_ reading: Reading?, _ index: Int, _ batch: inout ReadingBatch) {
+        guard let reading else { return }
+        batch.readings.append(reading)
+        remember(batch, tag: index)
     }
 
     private mutating func remember(_ batch: ReadingBatch, tag index: Int) {

@@ -36,6 +36,8 @@ package enum PayloadPlan: Equatable, Sendable {
     case csv(separator: UInt8)
     /// Fields at fixed offsets.
     case binary
+    /// An edge node of Sparkplug B with its devices.
+    case sparkplug
 
     /// For people.
     package var name: String {
@@ -45,6 +47,7 @@ package enum PayloadPlan: Equatable, Sendable {
         case .text: "text"
         case .csv: "CSV"
         case .binary: "record of the planned length"
+        case .sparkplug: "Sparkplug payload"
         }
     }
 }
@@ -57,6 +60,10 @@ package enum FieldPlace: Equatable, Sendable, CustomStringConvertible {
     /// The field of a line, from 0.
     case column(Int)
     case bytes(BinaryField)
+    /// `metric` of a Sparkplug node, or `device/metric`.
+    case metric(String)
+
+    var metric: String { if case .metric(let name) = self { name } else { "" } }
 
     package var description: String {
         switch self {
@@ -64,6 +71,7 @@ package enum FieldPlace: Equatable, Sendable, CustomStringConvertible {
         case .whole: "payload"
         case .column(let column): "column \(column)"
         case .bytes(let field): "byte \(field.offset)"
+        case .metric(let name): name
         }
     }
 }

@@ -16,6 +16,8 @@ struct SourceSession {
     private let filters: [SourceFilter]
     private let pool: BatchPool
     private var repeats = Repeats()
+    /// Nodes that are to tell their births; published by `watch`.
+    private var questions: [(topic: String, payload: [UInt8])] = []
     /// Filled by every call, emptied by the owner.
     var batches: [ReadingBatch] = []
     private var decoders: [MessageDecoder]
@@ -115,7 +117,13 @@ struct SourceSession {
         return topics.forEach(topic: bytes[message.topic]) { subscription in
             watch.heard(subscription, at: now)
             var batch = pool.take(device: plan.subscriptions[subscription].device)
-            let outcome = decoders[subscription].decode(bytes, message.payload, arrival: arrival, into: &batch)
+            let outcome =
+                decoders[subscription].node == nil
+                ? decoders[subscription].decode(bytes, message.payload, arrival: arrival, into: &batch)
+                : decoders[subscription].decode(
+                    String(decoding: bytes[message.topic], as: UTF8.self), bytes[message.payload], arrival: arrival,
+                    now: now, into: &batch)
+            if let rebirth = outcome.rebirth { questions.append(rebirth) }
             statistics.count(outcome, readings: batch.readings.count, subscription: subscription, at: arrival)
             if outcome.hasErrors { report(outcome, subscription, at: now) }
             if batch.readings.isEmpty { pool.give(batch) } else { batches.append(batch) }
@@ -160,6 +168,8 @@ struct SourceSession {
 
     /// What silence asks for: qualities of an outage, stale tags, subscriptions that were refused.
     mutating func watch(_ link: inout BrokerLink, _ statistics: inout MQTTSourceStatistics) {
+        for question in questions { _ = link.publish(topic: question.topic, payload: question.payload, qos: 0) }
+        questions.removeAll()
         let now = clock.monotonic()
         guard now >= nextWatch else { return }
         nextWatch = now.advanced(by: watch.interval)
@@ -203,6 +213,10 @@ struct SourceSession {
         if outcome.typeMismatches > 0 {
             log.line(.typeMismatch, at: now, logger, source: plan.name, "field of the wrong type", topic)
         }
+        if outcome.isGap {
+            log.line(
+                .gap, at: now, logger, source: plan.name, "messages of a Sparkplug node are missing, or its birth", topic)
+        }
         if outcome.isTimeWrong {
             log.line(.badTime, at: now, logger, source: plan.name, "time in the payload cannot be true", topic)
         }
@@ -221,6 +235,7 @@ extension MQTTSourceStatistics {
         subscriptions[subscription].errors += 1
         if outcome.isUnreadable { notJSON += 1 }
         if outcome.isTimeWrong { badTime += 1 }
+        if outcome.isGap { gaps += 1 }
         missingField += UInt64(outcome.missingFields)
         typeMismatch += UInt64(outcome.typeMismatches)
     }

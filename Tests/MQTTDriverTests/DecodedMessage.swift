@@ -4,7 +4,7 @@ import GatewayModel
 import MQTTDriver
 
 @dynamicMemberLookup
-struct DecodedMessage: Equatable {
+struct DecodedMessage {
     var outcome: MessageDecoder.Outcome
     /// Nil when the payload was not spelled as planned.
     var batch: ReadingBatch?
