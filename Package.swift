@@ -38,6 +38,7 @@ let package = Package(
         .executable(name: "journal-bench", targets: ["JournalBench"]),
         .executable(name: "sink-bench", targets: ["SinkBench"]),
         .executable(name: "expression-bench", targets: ["ExpressionBench"]),
+        .executable(name: "mqtt-bench", targets: ["MQTTBench"]),
     ],
     traits: [.trait(name: "Kafka", description: "Sinks to Kafka, through librdkafka.")],
     dependencies: [
@@ -73,7 +74,7 @@ let package = Package(
         ours("Acquisition", ["GatewayModel"]),
         ours("ModbusDriver", ["GatewayModel", "GatewayPlatform", "Acquisition", "CModbus", logging]),
         ours("MQTTLink", ["GatewayModel", "GatewayPlatform", "CMosquitto", "CBrokerTLS", logging]),
-        ours("MQTTDriver", ["GatewayModel", "GatewayPlatform", "Acquisition", "MQTTLink", logging]),
+        ours("MQTTDriver", ["GatewayModel", "GatewayPlatform", "Acquisition", "MQTTLink", "Sparkplug", logging]),
 
         // And back: values for machines, guarded and on record.
         ours(
@@ -148,7 +149,7 @@ let package = Package(
         .executableTarget(
             name: "lineside",
             dependencies: [
-                "GatewayModel", "CPlatform", "GatewayPlatform", "ModbusDriver", "GatewayConfiguration",
+                "GatewayModel", "CPlatform", "GatewayPlatform", "ModbusDriver", "MQTTDriver", "GatewayConfiguration",
                 "Commissioning", "Gateway", "Simulation", "Writes", "Journal", "History", "Export", "Upstream", logging,
                 lifecycle,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -200,6 +201,14 @@ let package = Package(
         .executableTarget(
             name: "ExpressionBench", dependencies: ["GatewayModel", "Expressions", "BenchReport", "CAllocations"],
             path: "Benchmarks/Sources/ExpressionBench", swiftSettings: strict),
+        .target(name: "CMQTTFloor", dependencies: ["CMosquitto"], path: "Benchmarks/Sources/CMQTTFloor"),
+        .executableTarget(
+            name: "MQTTBench",
+            dependencies: [
+                "GatewayModel", "GatewayPlatform", "Acquisition", "MQTTLink", "MQTTDriver", "Journal", "History",
+                "TestSupport", "BenchReport", "CMQTTFloor", "CAllocations", logging,
+            ],
+            path: "Benchmarks/Sources/MQTTBench", swiftSettings: strict),
 
         // Brokers, programs and clocks that several test targets need.
         .target(
@@ -224,7 +233,10 @@ let package = Package(
             ]),
         tests(
             "MQTTDriverTests",
-            ["GatewayModel", "GatewayPlatform", "Acquisition", "MQTTLink", "MQTTDriver", "TestSupport", logging]),
+            [
+                "GatewayModel", "GatewayPlatform", "Acquisition", "MQTTLink", "MQTTDriver", "Sparkplug", "TestSupport",
+                logging,
+            ]),
         tests(
             "WritesTests",
             [

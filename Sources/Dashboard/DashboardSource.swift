@@ -15,6 +15,8 @@ package struct DashboardSource: Sendable {
     /// The active alarms, then the recently cleared ones.
     package var alarms: @Sendable () -> [AlarmTransition]
     package var snapshot: @Sendable () -> GatewaySnapshot
+    /// Topics that have a device because they were seen, oldest first.
+    package var discoveries: @Sendable () -> [DiscoveredDevice]
     /// The door for `POST /api/v1/writes`. Who is behind it judges the token and the body, and makes the answer.
     package var write: Write
 
@@ -29,6 +31,7 @@ package struct DashboardSource: Sendable {
         version: String, site: String, startedAt: Timestamp, now: @escaping @Sendable () -> Timestamp,
         tags: @escaping @Sendable () -> TagTable, history: History,
         alarms: @escaping @Sendable () -> [AlarmTransition], snapshot: @escaping @Sendable () -> GatewaySnapshot,
+        discoveries: @escaping @Sendable () -> [DiscoveredDevice] = { [] },
         write: @escaping Write = { _, _, _ in (403, Array(#"{"error":"writes are off","code":"off"}"#.utf8), nil) }
     ) {
         self.version = version
@@ -39,7 +42,25 @@ package struct DashboardSource: Sendable {
         self.history = history
         self.alarms = alarms
         self.snapshot = snapshot
+        self.discoveries = discoveries
         self.write = write
+    }
+}
+
+/// A device that nobody wrote down.
+package struct DiscoveredDevice: Equatable, Sendable {
+    package var source: String
+    package var topic: String
+    package var device: String
+    package var tags: [String]
+    package var since: Timestamp
+
+    package init(source: String, topic: String, device: String, tags: [String], since: Timestamp) {
+        self.source = source
+        self.topic = topic
+        self.device = device
+        self.tags = tags
+        self.since = since
     }
 }
 

@@ -16,6 +16,7 @@ final class FieldSide: Sendable {
     }
 
     private let pipeline: ReadingPipeline
+    private let discoveries: Discoveries
     private let keeper: KnowledgeKeeper
     private let logger: Logger
     private let running: Shared
@@ -27,8 +28,9 @@ final class FieldSide: Sendable {
     }
 
     /// - Parameter folder: where what devices have taught is written down.
-    init(pipeline: ReadingPipeline, folder: String, logger: Logger) {
+    init(pipeline: ReadingPipeline, discoveries: Discoveries, folder: String, logger: Logger) {
         self.pipeline = pipeline
+        self.discoveries = discoveries
         self.logger = logger
         let running = Shared()
         self.running = running
@@ -56,7 +58,8 @@ final class FieldSide: Sendable {
         let channels = Dictionary(plan.channels.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         let sources = Dictionary(plan.sources.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         let endedChannels = old.channels.filter { $0.value.plan != channels[$0.key] }
-        let endedSources = old.sources.filter { $0.value.plan != sources[$0.key] }
+        // A source that only hears of more topics goes on.
+        let endedSources = old.sources.filter { sources[$0.key]?.extends($0.value.plan) != true }
         for channel in endedChannels.values { channel.requestStop() }
         for channel in endedChannels.values {
             channel.join()
@@ -79,9 +82,12 @@ final class FieldSide: Sendable {
         }
         for (name, plan) in sources {
             if let kept = old.sources[name], endedSources[name] == nil {
+                if kept.plan != plan { kept.extend(to: plan) }
                 next.sources[name] = kept
             } else {
-                let source = MQTTSource(plan: plan, clock: SystemClock(), logger: logger, deliver: pipeline.accept)
+                let source = MQTTSource(
+                    plan: plan, clock: SystemClock(), logger: logger, pool: pipeline.pool, custody: pipeline.custody,
+                    found: discoveries.note, deliver: pipeline.accept)
                 source.start()
                 next.sources[name] = source
             }

@@ -22,6 +22,9 @@ package final class GatewayRuntime: Sendable {
     static let drainTime = Duration.seconds(3)
 
     private struct State {
+        /// As the files have it.
+        var configured: GatewayPlan
+        /// With the devices of topics that were seen.
         var plan: GatewayPlan
         var lastReloadSucceeded = true
         var lastReload: Timestamp
@@ -34,28 +37,41 @@ package final class GatewayRuntime: Sendable {
     let pipeline: ReadingPipeline
     let field: FieldSide
     let writes: WriteSide
+    let discoveries: Discoveries
+    /// Rings when a topic was seen that nobody had written down.
+    let discovered: AsyncStream<Void>
+    /// One change of the plan at a time.
+    private let changing = Mutex(())
     private let sinkSide: SinkSide
     private let state: Mutex<State>
     private let logger: Logger
 
     /// Opens the journal; reads nothing yet. Never fails: a disk that cannot be used is a standing trouble.
-    package init(plan: GatewayPlan, version: String, logger: Logger) {
+    package init(plan configured: GatewayPlan, version: String, logger: Logger) {
         let clock = SystemClock()
         self.version = version
         self.logger = logger
         startedAt = clock.wall()
+        let (discovered, news) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        self.discovered = discovered
+        discoveries = Discoveries(
+            folder: StoredKnowledge.folder(of: configured.store.directory), logger: logger
+        ) { news.yield() }
+        let plan = configured.opened(by: discoveries.all.map(\.topic)).plan
         history = History(tags: plan.tags, memoryBytes: plan.memoryBytes)
         let disk = Self.openDisk(plan.store, logger)
         journal = Journal(plan: plan.store, disk: disk, clock: clock, tags: plan.tags, logger: logger)
         pipeline = ReadingPipeline(
             history: history, journal: journal, derived: plan.derived, rules: plan.rules, tags: plan.tags, logger: logger)
-        field = FieldSide(pipeline: pipeline, folder: StoredKnowledge.folder(of: plan.store.directory), logger: logger)
+        field = FieldSide(
+            pipeline: pipeline, discoveries: discoveries, folder: StoredKnowledge.folder(of: plan.store.directory),
+            logger: logger)
         writes = WriteSide(disk: disk, history: history, field: field, logger: logger)
         let sparkplug = SparkplugWiring(
             journal: journal, history: history, pipeline: pipeline, writes: writes,
             folder: StoredKnowledge.folder(of: plan.store.directory))
         sinkSide = SinkSide(journal: journal, sparkplug: sparkplug, logger: logger)
-        state = Mutex(State(plan: plan, lastReload: startedAt))
+        state = Mutex(State(configured: configured, plan: plan, lastReload: startedAt))
         let past = JournalPast(journal: journal, clock: clock) { [weak self] in self?.plan.tags ?? plan.tags }
         history.attach(past.olderReadings)
     }
@@ -90,8 +106,27 @@ package final class GatewayRuntime: Sendable {
 
     /// Changes to `new` without losing a reading, a cursor or an alarm. What can only change with a restart is kept and
     /// said.
-    package func reload(_ new: GatewayPlan) {
+    package func reload(_ configured: GatewayPlan) {
+        changing.withLock { _ in change(to: configured) }
+        logger.notice("configuration applied", metadata: ["tags": "\(plan.tags.tags.count(where: \.isLive))"])
+    }
+
+    /// Gives the topics that were seen their devices. The files are not read: what somebody is writing there waits.
+    func adoptDiscoveries() {
+        changing.withLock { _ in
+            let before = plan.tags.devices.count
+            change(to: state.withLock(\.configured))
+            for device in plan.tags.devices[min(before, plan.tags.devices.count)...] {
+                logger.notice("device discovered", metadata: ["device": "\(device.path)", "source": "\(device.channel)"])
+            }
+        }
+    }
+
+    private func change(to configured: GatewayPlan) {
         let old = plan
+        let asked = discoveries.all
+        let (new, taken) = configured.opened(by: asked.map(\.topic))
+        discoveries.keep(taken, ofThose: asked)
         var store = old.store
         store.whenFull = new.store.whenFull
         if new.store != store || new.memoryBytes != old.memoryBytes || new.http != old.http {
@@ -110,11 +145,11 @@ package final class GatewayRuntime: Sendable {
         sinkSide.apply(final.sinks)
         journal.adopt(whenFull: final.store.whenFull)
         state.withLock {
+            $0.configured = configured
             $0.plan = final
             $0.lastReloadSucceeded = true
             $0.lastReload = SystemClock().wall()
         }
-        logger.notice("configuration applied", metadata: ["tags": "\(final.tags.tags.count(where: \.isLive))"])
     }
 
     /// A new configuration had errors: the old one stays.

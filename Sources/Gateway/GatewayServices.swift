@@ -64,6 +64,18 @@ struct ReloadService: Service {
     }
 }
 
+/// Topics that fit an opening get devices a moment after they were seen: those that begin together come in together.
+struct DiscoveryService: Service {
+    let runtime: GatewayRuntime
+
+    func run() async throws {
+        for await _ in runtime.discovered.cancelOnGracefulShutdown() {
+            try? await cancelWhenGracefulShutdown { try await Task.sleep(for: .seconds(1)) }
+            await performBlocking("discover") { runtime.adoptDiscoveries() }
+        }
+    }
+}
+
 extension GatewayRuntime {
     /// Everything that runs in the daemon.
     ///
@@ -75,6 +87,7 @@ extension GatewayRuntime {
         var services: [any Service] = [RuntimeService(runtime: self)]
         if let http = plan.http { services.append(dashboard(http, logger: logger)) }
         services.append(ReloadService(runtime: self, load: load, notification: notification, logger: logger))
+        services.append(DiscoveryService(runtime: self))
         services.append(WatchdogService(runtime: self, notification: notification, logger: logger))
         return services
     }

@@ -7,6 +7,7 @@ internal import GatewayPlatform
 internal import History
 internal import Journal
 internal import Logging
+internal import MQTTDriver
 internal import Rules
 internal import Synchronization
 
@@ -17,6 +18,8 @@ internal import Synchronization
 final class ReadingPipeline: Sendable {
     private enum Work: Sendable {
         case batch(ReadingBatch)
+        /// Stands behind what a source wants to have on the disk.
+        case receipt(Receipt)
         case reconfigure(tags: TagTable, derived: [DerivedTagPlan], rules: [ThresholdRule])
     }
 
@@ -69,6 +72,19 @@ final class ReadingPipeline: Sendable {
     /// Hands over the batches of one answer or scan. Waits while the pipeline is full; false once it has closed.
     @Sendable func accept(_ batches: inout [ReadingBatch]) -> Bool { mailbox.put(moving: &batches) { .batch($0) } }
     @Sendable func accept(_ batch: ReadingBatch) -> Bool { mailbox.put(.batch(batch)) }
+
+    /// How a source learns that what it delivered is on the disk. Without a disk there is nothing to wait for.
+    var custody: Custody {
+        Custody(
+            entrust: { [mailbox] receipt in mailbox.put(.receipt(receipt)) },
+            isSafe: { [journal] receipt in
+                guard let sequence = receipt.sequence else { return false }
+                return journal.durable >= sequence || journal.isRAMOnly
+            },
+            listen: { [journal] bell, isOn in
+                if isOn { journal.ringOnCommit(bell) } else { journal.removeCommitBell(bell) }
+            })
+    }
 
     /// After a reload: what was accepted before is still judged by the old rules.
     func reconfigure(tags: TagTable, derived: [DerivedTagPlan], rules: [ThresholdRule]) {
@@ -127,6 +143,9 @@ final class ReadingPipeline: Sendable {
                     derived.take(batch, now: now, into: &results)
                     for result in results { pass(result) }
                     derived.reuse(&results)
+                case .receipt(let receipt):
+                    receipt.appended(below: journal.next)
+                    journal.commitSoon()
                 case .reconfigure(let tags, let newDerived, let newRules):
                     history.adopt(tags)
                     journal.adopt(tags)

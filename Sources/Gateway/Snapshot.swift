@@ -19,7 +19,7 @@ extension GatewayRuntime {
         let source = DashboardSource(
             version: version, site: self.plan.tags.site, startedAt: startedAt, now: { SystemClock().wall() },
             tags: { [self] in self.plan.tags }, history: history, alarms: { [self] in currentAlarms },
-            snapshot: { [self] in snapshot() },
+            snapshot: { [self] in snapshot() }, discoveries: { [self] in discoveredDevices },
             write: { [self] in
                 let response = await writes.service.respond(authorization: $0, body: $1, address: $2)
                 return (response.status, response.body, response.retryAfter)
@@ -27,6 +27,23 @@ extension GatewayRuntime {
         return DashboardKeeper(
             dashboard: DashboardService(
                 source: source, plan: DashboardPlan(host: plan.host, port: plan.port), logger: logger), logger: logger)
+    }
+
+    private var discoveredDevices: [DiscoveredDevice] {
+        let plan = plan
+        let subscriptions = Dictionary(
+            plan.sources.flatMap { source in
+                source.subscriptions.filter(\.isDiscovered).map {
+                    (FoundTopic(source: source.name, topic: $0.topic), $0)
+                }
+            }, uniquingKeysWith: { first, _ in first })
+        return discoveries.all.compactMap { discovery in
+            subscriptions[discovery.topic].map {
+                DiscoveredDevice(
+                    source: discovery.topic.source, topic: discovery.topic.topic, device: $0.name,
+                    tags: $0.tags.map { plan.tags[$0.tag].name }, since: discovery.since)
+            }
+        }
     }
 
     /// The loops that must come round for the gateway to be alive.
@@ -122,7 +139,8 @@ extension GatewayRuntime {
         state.errors = [
             "not_json": Int(statistics.notJSON), "missing_field": Int(statistics.missingField),
             "type_mismatch": Int(statistics.typeMismatch), "too_large": Int(statistics.tooLarge),
-            "unknown_topic": Int(statistics.unknownTopic), "bad_time": Int(statistics.badTime),
+            "unknown_topic": Int(statistics.unknownTopic), "over_limit": Int(statistics.overLimit),
+            "repeated": Int(statistics.repeated), "gaps": Int(statistics.gaps), "bad_time": Int(statistics.badTime),
         ]
         snapshot.sources.append(state)
         for (subscription, seen) in zip(source.plan.subscriptions, statistics.subscriptions) {

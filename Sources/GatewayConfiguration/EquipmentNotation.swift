@@ -43,7 +43,7 @@ extension Notation where Value == JSONPath {
 }
 
 extension JSONPath {
-    /// Reads `$.motor.temp` and `$.values[0]`; `$` alone is the whole document.
+    /// Reads `$.motor.temp`, `$.values[0]`, `$['Motor 1']` and `$.samples[*]`; `$` alone is the whole document.
     init?(spelled text: String) {
         guard text.first == "$", text.utf8.count <= 512 else { return nil }
         var steps: [Step] = []
@@ -55,6 +55,15 @@ extension JSONPath {
                 guard !key.isEmpty else { return nil }
                 steps.append(.key(String(key)))
                 rest = rest[key.endIndex...]
+            } else if first == "[", rest.hasPrefix("*]") {
+                steps.append(.each)
+                rest = rest.dropFirst(2)
+            } else if first == "[", let quote = rest.first, quote == "'" || quote == "\"" {
+                let key = rest.dropFirst().prefix { $0 != quote }
+                rest = rest[key.endIndex...].dropFirst()
+                guard !key.isEmpty, rest.first == "]" else { return nil }
+                steps.append(.key(String(key)))
+                rest = rest.dropFirst()
             } else if first == "[" {
                 let digits = rest.prefix { $0 != "]" }
                 guard !digits.isEmpty, digits.utf8.allSatisfy(\.isDigit), let index = Int(digits), index < 65536,
@@ -76,10 +85,32 @@ enum TopicNotation {
     static func problem(with topic: String) -> String? {
         if topic.isEmpty { return "expected a topic, found nothing" }
         if topic.utf8.count > 1024 { return "a topic of more than 1024 bytes" }
-        if topic.contains("+") || topic.contains("#") { return "wildcards (+ and #) are not supported by this version" }
+        if topic.contains("+") || topic.contains("#") { return "wildcards (+ and #) can't stand here" }
         // Some brokers and most bridges take topics with blanks apart.
         if topic.contains(where: \.isWhitespace) { return "blanks in the topic '\(topic)'" }
         return nil
+    }
+
+    /// Why the text can't be subscribed to; nil when it can. `+` stands for one level, `#` at the end for the rest.
+    static func problem(withFilter filter: String) -> String? {
+        let levels = filter.split(separator: "/", omittingEmptySubsequences: false)
+        for (index, level) in levels.enumerated() {
+            if level.contains("#"), level != "#" || index != levels.count - 1 {
+                return "'#' stands alone, as the last level of a topic"
+            }
+            if level.contains("+"), level != "+" { return "'+' stands alone for one level: '\(level)'" }
+        }
+        let plain = filter.replacing("+", with: "x").replacing("#", with: "x")
+        return problem(with: plain)
+    }
+
+    /// The topic of `$share/group/topic`, or the text itself; nil when there is no group or no topic.
+    static func withoutShare(_ text: String) -> String? {
+        guard text.hasPrefix("$share/") else { return text }
+        let parts = text.split(separator: "/", maxSplits: 2, omittingEmptySubsequences: false)
+        guard parts.count == 3, !parts[1].isEmpty, !parts[2].isEmpty, !parts[1].contains(where: { "+#".contains($0) })
+        else { return nil }
+        return String(parts[2])
     }
 
     /// Why the text can't be a template; nil when it can.

@@ -5,7 +5,7 @@ struct JSONPathTree: Sendable {
     struct Edge: Sendable {
         /// The key's bytes in `keys`; empty and unused for an index.
         var key: Range<Int>
-        /// The index in an array; negative for a key.
+        /// The index in an array; `anyIndex` for every one, another negative number for a key.
         var index: Int
         var child: Int
     }
@@ -14,6 +14,8 @@ struct JSONPathTree: Sendable {
         /// The first node behind this one's subtree.
         var end = 0
     }
+
+    private static let anyIndex = -2
 
     private(set) var nodes: [Node] = []
     private(set) var edges: [Edge] = []
@@ -53,6 +55,8 @@ struct JSONPathTree: Sendable {
                 tree.edges.append(Edge(key: start..<tree.keys.count, index: -1, child: 0))
             case .index(let index):
                 tree.edges.append(Edge(key: 0..<0, index: index, child: 0))
+            case .each:
+                tree.edges.append(Edge(key: 0..<0, index: anyIndex, child: 0))
             }
         }
         tree.nodes[node].edges = firstEdge..<tree.edges.count
@@ -67,14 +71,16 @@ struct JSONPathTree: Sendable {
     /// The child of `node` under the array index; -1 when no path goes there.
     func child(of node: Int, index: Int) -> Int {
         guard node >= 0 else { return -1 }
-        for edge in nodes[node].edges where edges[edge].index == index { return edges[edge].child }
+        for edge in nodes[node].edges where edges[edge].index == index || edges[edge].index == Self.anyIndex {
+            return edges[edge].child
+        }
         return -1
     }
 
     /// The child of `node` under the key made of the bytes `range` of `text`; -1 when no path goes there.
     func child(of node: Int, key text: Span<UInt8>, _ range: Range<Int>) -> Int {
         guard node >= 0 else { return -1 }
-        for edge in nodes[node].edges where edges[edge].index < 0 {
+        for edge in nodes[node].edges where edges[edge].index == -1 {
             let key = edges[edge].key
             guard key.count == range.count else { continue }
             var offset = 0

@@ -1,11 +1,15 @@
 // Finds the planned values in a JSON payload in one pass, without building a tree and without allocating per value.
 
+package import Acquisition
+
 /// What stands at a planned path of a document.
 package enum JSONField: Equatable, Sendable {
     case missing
     case null
     case boolean(Bool)
     case number(JSONNumber)
+    /// A number or flag that was not spelled in digits.
+    case raw(RawValue)
     /// UTF-8 in the payload (no escapes) or in the reader's `unescaped`.
     case text(Range<Int>, isUnescaped: Bool)
     /// An object or an array.
@@ -21,13 +25,30 @@ package struct JSONReader: Sendable {
     private let tree: JSONPathTree
     /// What was found at each node of the tree.
     private var found: [JSONField]
+    /// The node whose every occurrence is a sample.
+    private let sampleNode: Int
+    /// What was found in each sample, one after the other.
+    private var samples: [JSONField] = []
+    package private(set) var sampleCount = 0
     /// Texts that held escapes, one after the other.
     package private(set) var unescaped: [UInt8] = []
 
-    package init(paths: [JSONPath]) {
-        tree = JSONPathTree(paths)
+    /// Fields of all samples of one document. A payload of 256 KiB with more is no row of samples of a machine.
+    private static let fieldLimit = 65_536
+
+    /// - Parameter each: where samples stand; the paths begin there. Nil: the document is one sample.
+    package init(paths: [JSONPath], each: JSONPath? = nil) {
+        let prefix = each?.steps ?? []
+        let all = paths.map { JSONPath(steps: prefix + $0.steps) } + [JSONPath(steps: prefix)]
+        tree = JSONPathTree(all)
+        sampleNode = tree.places[paths.count]
         found = Array(repeating: .missing, count: tree.nodes.count)
     }
+
+    private var width: Int { tree.places.count - 1 }
+
+    /// What this sample holds at the path of this number.
+    package func field(_ path: Int, sample: Int) -> JSONField { samples[sample * width + path] }
 
     /// What the last document holds at the path of this number.
     package func field(_ path: Int) -> JSONField { found[tree.places[path]] }
@@ -35,6 +56,8 @@ package struct JSONReader: Sendable {
     /// Reads one document.
     /// - Returns: false when it is no JSON; the fields then mean nothing.
     package mutating func read(_ bytes: Span<UInt8>) -> Bool {
+        samples.removeAll(keepingCapacity: true)
+        sampleCount = 0
         unescaped.removeAll(keepingCapacity: true)
         forget(0)
         var index = 0
@@ -46,8 +69,17 @@ package struct JSONReader: Sendable {
         return index == bytes.count
     }
 
-    /// Reads one value; `node` is its place in the tree, negative when no path leads there.
     private mutating func value(_ bytes: Span<UInt8>, at index: inout Int, node: Int, depth: Int) -> Bool {
+        guard content(bytes, at: &index, node: node, depth: depth) else { return false }
+        guard node == sampleNode else { return true }
+        guard samples.count + width <= Self.fieldLimit else { return false }
+        for path in 0..<width { samples.append(found[tree.places[path]]) }
+        sampleCount += 1
+        return true
+    }
+
+    /// Reads one value; `node` is its place in the tree, negative when no path leads there.
+    private mutating func content(_ bytes: Span<UInt8>, at index: inout Int, node: Int, depth: Int) -> Bool {
         guard index < bytes.count else { return false }
         let field: JSONField
         switch bytes[index] {

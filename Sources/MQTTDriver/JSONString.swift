@@ -33,6 +33,21 @@ struct JSONString {
         return nil
     }
 
+    /// Whether the bytes are UTF-8.
+    static func isWellFormed(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Bool {
+        var index = range.lowerBound
+        let bytes = bytes.extracting(0..<range.upperBound)
+        while index < range.upperBound {
+            if bytes[index] < 0x80 {
+                index += 1
+            } else {
+                guard let length = characterLength(bytes, at: index) else { return false }
+                index += length
+            }
+        }
+        return true
+    }
+
     /// Adds the text to `target` with its escapes replaced.
     func unescape(_ bytes: Span<UInt8>, into target: inout [UInt8]) {
         var index = range.lowerBound

@@ -5,18 +5,22 @@ package import GatewayModel
 
 /// Decodes the messages of one subscription. Owned by its source's thread.
 ///
-/// Never throws: a field that is missing or of the wrong type is a bad reading of its tag alone. A payload that is no
-/// JSON gives no readings, because nothing in it can be trusted.
+/// Never throws: a field that is missing or of the wrong type is a bad reading of its tag alone. A payload that is not
+/// spelled as planned gives no readings, because nothing in it can be trusted.
 package struct MessageDecoder: Sendable {
     /// What one message came to.
-    package struct Outcome: Equatable, Sendable {
-        /// Nil: the payload is no JSON.
-        package var batch: ReadingBatch?
+    package struct Outcome: Sendable {
+        /// The payload is not spelled as planned, and gave nothing.
+        package var isUnreadable = false
         package var missingFields = 0
         package var typeMismatches = 0
         package var isTimeWrong = false
+        /// Messages of a Sparkplug node are missing, or its birth.
+        package var isGap = false
+        /// What to publish so that the node tells its births again.
+        var rebirth: (topic: String, payload: [UInt8])?
 
-        package var hasErrors: Bool { batch == nil || missingFields + typeMismatches > 0 || isTimeWrong }
+        package var hasErrors: Bool { isUnreadable || missingFields + typeMismatches > 0 || isTimeWrong || isGap }
     }
 
     private struct Tag: Sendable {
@@ -28,37 +32,79 @@ package struct MessageDecoder: Sendable {
         var lastText: [UInt8] = []
     }
 
-    private let plan: MQTTSubscriptionPlan
-    private var reader: JSONReader
+    let plan: MQTTSubscriptionPlan
+    /// Of a subscription to a Sparkplug node.
+    var node: SparkplugNode?
+    private let isJSON: Bool
+    private var json: JSONReader
+    private var lines: LineReader
     private var tags: [Tag]
 
     package init(plan: MQTTSubscriptionPlan) {
         self.plan = plan
-        reader = JSONReader(paths: plan.tags.map(\.at) + [plan.time?.at].compactMap { $0 })
+        var each: JSONPath?
+        if case .json(let path) = plan.payload { (isJSON, each) = (true, path) } else { isJSON = false }
+        let places = plan.tags.map(\.at) + [plan.time?.at].compactMap { $0 }
+        let paths = places.map { if case .path(let path) = $0 { path } else { JSONPath(steps: []) } }
+        json = JSONReader(paths: isJSON ? paths : [], each: each)
+        lines = LineReader(
+            plan.payload, places: places,
+            areTexts: plan.tags.map { $0.normalisation.kind == .text } + [plan.time?.unit == .iso])
+        if plan.payload == .sparkplug { node = SparkplugNode(plan.tags.map(\.at.metric)) }
         tags = plan.tags.map { Tag(id: $0.tag, kind: $0.normalisation.kind, normaliser: Normaliser($0.normalisation)) }
     }
 
     /// - Parameters:
     ///   - bytes: holds the payload at `range`.
     ///   - arrival: the time of the readings when the payload has none that can be true.
-    package mutating func decode(_ bytes: [UInt8], _ range: Range<Int>, arrival: Timestamp) -> Outcome {
+    ///   - batch: where the readings go, of the subscription's device.
+    package mutating func decode(
+        _ bytes: [UInt8], _ range: Range<Int>, arrival: Timestamp, into batch: inout ReadingBatch
+    ) -> Outcome {
         var outcome = Outcome()
-        guard reader.read(bytes.span.extracting(range)) else { return outcome }
-        var timestamp = arrival
-        if let time = plan.time {
-            let claimed = PayloadTime.timestamp(of: reader.field(tags.count), unit: time.unit, arrival: arrival)
-            outcome.isTimeWrong = claimed == nil
-            timestamp = claimed ?? arrival
+        let payload = bytes.span.extracting(range)
+        guard isJSON ? json.read(payload) : lines.read(payload) else {
+            outcome.isUnreadable = true
+            return outcome
         }
-        var batch = ReadingBatch(device: plan.device)
-        batch.readings.reserveCapacity(tags.count)
-        for index in tags.indices {
-            let before = batch.readings.count
-            take(reader.field(index), at: timestamp, tag: index, bytes: bytes, range: range, &batch, &outcome)
-            if batch.readings.count > before { remember(batch, tag: index) }
+        let samples = isJSON ? json.sampleCount : lines.sampleCount
+        // A document without a single sample, or no line.
+        if samples == 0 { outcome.missingFields = tags.count }
+        batch.readings.reserveCapacity(samples * tags.count)
+        for sample in 0..<samples {
+            let timestamp = time(of: sample, bytes, range, arrival: arrival, &outcome)
+            for index in tags.indices {
+                let before = batch.readings.count
+                let field = field(index, sample: sample)
+                take(field, at: timestamp, tag: index, bytes: bytes, range: range, &batch, &outcome)
+                if batch.readings.count > before { remember(batch, tag: index) }
+            }
         }
-        outcome.batch = batch
         return outcome
+    }
+
+    private func field(_ place: Int, sample: Int) -> JSONField {
+        isJSON ? json.field(place, sample: sample) : lines.field(place, sample: sample)
+    }
+
+    private func time(
+        of sample: Int, _ bytes: [UInt8], _ range: Range<Int>, arrival: Timestamp, _ outcome: inout Outcome
+    ) -> Timestamp {
+        guard let time = plan.time else { return arrival }
+        let field = field(tags.count, sample: sample)
+        var text: ArraySlice<UInt8> = []
+        if case .text(let place, let isUnescaped) = field { text = slice(place, isUnescaped, bytes, range) }
+        let claimed = PayloadTime.timestamp(of: field, text: text, plan: time, arrival: arrival)
+        if claimed == nil { outcome.isTimeWrong = true }
+        return claimed ?? arrival
+    }
+
+    private func slice(_ text: Range<Int>, _ isUnescaped: Bool, _ bytes: [UInt8], _ payload: Range<Int>)
+        -> ArraySlice<UInt8>
+    {
+        isUnescaped
+            ? json.unescaped[text]
+            : bytes[payload.lowerBound + text.lowerBound..<payload.lowerBound + text.upperBound]
     }
 
     /// The readings of a device whose broker is away.
@@ -119,20 +165,40 @@ package struct MessageDecoder: Sendable {
         case (.number(let number), .integer), (.number(let number), .real):
             reading = tags[index].normaliser.reading(number.raw, tag: tag, at: timestamp)
         case (.text(let text, let isUnescaped), _):
-            let slice =
-                isUnescaped
-                ? reader.unescaped[text]
-                : bytes[range.lowerBound + text.lowerBound..<range.lowerBound + text.upperBound]
+            let slice = slice(text, isUnescaped, bytes, range)
             // For a number or a flag it may be the name of a state.
             if !tags[index].normaliser.text(slice, tag: tag, at: timestamp, into: &batch) {
                 outcome.typeMismatches += 1
             }
             return
+        case (.raw(let raw), .boolean), (.raw(let raw), .integer), (.raw(let raw), .real):
+            reading = tags[index].normaliser.reading(raw, tag: tag, at: timestamp)
         default:
             outcome.typeMismatches += 1
             reading = tags[index].normaliser.unreadable(.badTypeMismatch, tag: tag, at: timestamp)
         }
         if let reading { batch.readings.append(reading) }
+    }
+
+    func kind(of index: Int) -> ValueKind { tags[index].kind }
+
+    mutating func add(_ index: Int, unreadable quality: Quality, at timestamp: Timestamp, _ batch: inout ReadingBatch) {
+        append(tags[index].normaliser.unreadable(quality, tag: tags[index].id, at: timestamp), index, &batch)
+    }
+
+    mutating func add(_ index: Int, raw: RawValue, at timestamp: Timestamp, _ batch: inout ReadingBatch) {
+        append(tags[index].normaliser.reading(raw, tag: tags[index].id, at: timestamp), index, &batch)
+    }
+
+    mutating func add(_ index: Int, text: [UInt8], at timestamp: Timestamp, _ batch: inout ReadingBatch) {
+        tags[index].normaliser.text(text[...], tag: tags[index].id, at: timestamp, into: &batch)
+        remember(batch, tag: index)
+    }
+
+    private mutating func append(_ reading: Reading?, _ index: Int, _ batch: inout ReadingBatch) {
+        guard let reading else { return }
+        batch.readings.append(reading)
+        remember(batch, tag: index)
     }
 
     private mutating func remember(_ batch: ReadingBatch, tag index: Int) {

@@ -7,7 +7,7 @@ internal import MQTTLink
 /// The throttles of one source, one for each kind of trouble.
 struct SourceLog {
     enum Kind: Int, CaseIterable {
-        case link, refusal, unknownTopic, tooLarge, notJSON, missingField, typeMismatch, badTime
+        case link, refusal, unknownTopic, overLimit, gap, tooLarge, notJSON, missingField, typeMismatch, badTime
     }
 
     private var throttles = [LogThrottle](repeating: LogThrottle(), count: Kind.allCases.count)

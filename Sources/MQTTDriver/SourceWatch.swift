@@ -13,7 +13,7 @@ package struct SourceWatch: Sendable {
 
     private var downSince: MonotonicTime?
     private var isOutageSaid = false
-    private let limits: [Duration?]
+    private var limits: [Duration?]
     private var heard: [MonotonicTime]
     private var isSilenceSaid: [Bool]
 
@@ -23,6 +23,13 @@ package struct SourceWatch: Sendable {
         heard = Array(repeating: now, count: every.count)
         isSilenceSaid = Array(repeating: false, count: every.count)
         downSince = now
+    }
+
+    /// One more subscription, behind the others.
+    package mutating func add(every: Duration?, now: MonotonicTime) {
+        limits.append(every.map { $0 * Self.missedMessages })
+        heard.append(now)
+        isSilenceSaid.append(false)
     }
 
     package mutating func connected(at now: MonotonicTime) {

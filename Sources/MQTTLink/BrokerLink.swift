@@ -7,11 +7,13 @@ internal import Logging
 /// One MQTT connection. The owner's thread calls `turn` for ever and takes the events after each.
 ///
 /// Owned by one thread, starts none for itself. Any error throws the client away and makes a new one after a pause;
-/// the session is always clean. It never publishes while it is not connected, so nothing queues inside libmosquitto.
+/// the session is clean unless the plan keeps it. It never publishes while it is not connected, so nothing queues inside libmosquitto.
 package struct BrokerLink: ~Copyable {
     private let plan: BrokerPlan
     /// Left with the broker by the next connection; a change has no effect on the present one.
     package var will: WillPlan?
+    /// Which ways it goes once it is connected. Has a meaning for a kept session only: other clients write by themselves.
+    package var flow = LinkFlow.both
     private let window: Int
     private let clock: any GatewayClock
     private var machine: LinkStateMachine
@@ -44,6 +46,9 @@ package struct BrokerLink: ~Copyable {
 
     package var isConnected: Bool { machine.isConnected }
 
+    /// The last turn left nothing to be read.
+    package private(set) var isQuiet = true
+
     /// What the broker allows, as long as it is connected.
     package private(set) var grant = SessionGrant()
 
@@ -52,9 +57,13 @@ package struct BrokerLink: ~Copyable {
     /// - Returns: true when the bell rang.
     package mutating func turn(bell: WakeUp, timeout: Duration) -> Bool {
         let patience = prepare(bell: bell)
+        let flow = machine.isConnected ? self.flow : .both
+        let (reads, writes) = (flow == .both || flow == .reading, flow == .both || flow == .writing)
+        let hasMore = reads && !isQuiet
         let ended = bell.wait(
-            timeout: min(timeout, patience, .seconds(1)), socket: client?.socket ?? -1,
-            forWriting: client?.wantsToWrite ?? false)
+            timeout: hasMore ? .zero : min(timeout, patience, .seconds(1)),
+            socket: reads || writes ? client?.socket ?? -1 : -1,
+            forWriting: writes && client?.wantsToWrite ?? false)
         serve()
         return ended.rung
     }
@@ -96,6 +105,12 @@ package struct BrokerLink: ~Copyable {
             giveUp(error)
             return nil
         }
+    }
+
+    /// Ends a subscription; nobody waits for the answer.
+    package mutating func unsubscribe(topic: String) {
+        guard isConnected else { return }
+        do { try client?.unsubscribe(topic: topic) } catch { giveUp(error) }
     }
 
     /// Gives the connection up for a reason that only the owner sees; it comes back after the usual pause.
@@ -155,8 +170,13 @@ package struct BrokerLink: ~Copyable {
         guard client != nil else { return }
         var failure: LinkFailure?
         do {
-            if case .opening = machine.phase { try client?.checkOpening() }
-            try client?.loop()
+            if machine.isConnected {
+                try client?.exchange(flow)
+                isQuiet = client?.hasMore != true
+            } else {
+                if case .opening = machine.phase { try client?.checkOpening() }
+                try client?.loop()
+            }
         } catch {
             failure = error
         }
@@ -187,6 +207,7 @@ package struct BrokerLink: ~Copyable {
 
     private mutating func giveUp(_ failure: LinkFailure) {
         client = nil
+        isQuiet = true
         unanswerable.removeAll(keepingCapacity: true)
         // A look-up that is still running is of the broker whose turn is over; a single one goes on with it.
         if plan.servers.count > 1 { lookup = nil }

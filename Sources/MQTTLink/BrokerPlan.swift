@@ -24,10 +24,14 @@ package struct BrokerPlan: Equatable, Sendable {
     /// Nil: the connection is in the open.
     package var tls: TLSPlan?
     package var version: MQTTVersion
+    /// The broker keeps our subscriptions, and what comes meanwhile, while we are away. The owner of such a link says when
+    /// messages may be acknowledged (`BrokerLink.flow`).
+    package var isSessionKept: Bool
 
     package init(
         servers: [Server], clientID: String, username: String? = nil, password: Secret? = nil,
-        keepAlive: Duration = .seconds(30), tls: TLSPlan? = nil, version: MQTTVersion = .v311
+        keepAlive: Duration = .seconds(30), tls: TLSPlan? = nil, version: MQTTVersion = .v311,
+        isSessionKept: Bool = false
     ) {
         precondition(!servers.isEmpty, "BUG: a plan without a broker")
         self.servers = servers
@@ -37,6 +41,7 @@ package struct BrokerPlan: Equatable, Sendable {
         self.keepAlive = keepAlive
         self.tls = tls
         self.version = version
+        self.isSessionKept = isSessionKept
     }
 
     package init(

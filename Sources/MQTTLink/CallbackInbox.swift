@@ -39,6 +39,9 @@ final class CallbackInbox {
 
     init(version: MQTTVersion = .v311) { self.version = version }
 
+    /// Bytes and events that wait to be taken: reading goes on while there is much room left.
+    var hasRoom: Bool { events.list.count < Self.limits.events / 4 && events.bytes.count < Self.limits.bytes / 4 }
+
     func connectionAnswered(_ code: Int32, grant: SessionGrant = SessionGrant()) {
         guard !isClosed else { return }
         isAnswered = true
@@ -95,10 +98,11 @@ final class CallbackInbox {
 
     /// Copies the message; its memory lives only during the callback.
     ///
-    /// libmosquitto acknowledges a QoS 1 message to the broker when this returns, before its readings are in the
-    /// journal: a crash in the second between loses it. Acknowledging only what is in the journal comes with a later
-    /// version.
-    func received(topic: UnsafePointer<CChar>, payload: UnsafeRawBufferPointer, qos: Int32, isRetained: Bool) {
+    /// libmosquitto 2.0 has queued the acknowledgement of a message of QoS 1 before it calls this, or does so right after;
+    /// when it is written is up to `BrokerLink.flow`.
+    func received(
+        topic: UnsafePointer<CChar>, payload: UnsafeRawBufferPointer, qos: Int32, isRetained: Bool, id: UInt16 = 0
+    ) {
         let topicStart = events.bytes.count
         var end = unsafe topic
         while unsafe end.pointee != 0 { unsafe end += 1 }
@@ -112,7 +116,7 @@ final class CallbackInbox {
             .message(
                 IncomingMessage(
                     topic: topicStart..<payloadStart, payload: payloadStart..<events.bytes.count, qos: Int(qos),
-                    isRetained: isRetained)))
+                    isRetained: isRetained, id: id)))
     }
 
     private func append(_ event: LinkEvent) {

@@ -23,6 +23,16 @@ package struct IncomingMessage: Equatable, Sendable {
     package var payload: Range<Int>
     package var qos: Int
     package var isRetained: Bool
+    /// The broker's number for it; 0 with QoS 0. The same message comes again under it while it is not acknowledged.
+    package var id: UInt16
+
+    package init(topic: Range<Int>, payload: Range<Int>, qos: Int, isRetained: Bool, id: UInt16 = 0) {
+        self.topic = topic
+        self.payload = payload
+        self.qos = qos
+        self.isRetained = isRetained
+        self.id = id
+    }
 }
 
 /// Events and the bytes of their messages, in two arrays that keep their storage from turn to turn.
@@ -55,6 +65,18 @@ package struct LinkEvents: Sendable {
         list.removeAll(keepingCapacity: true)
         bytes.removeAll(keepingCapacity: true)
     }
+}
+
+/// Which ways a connected link goes. While messages wait to be acknowledged, what libmosquitto has to say is held back:
+/// it queues the acknowledgement of each message as soon as it has read it.
+package enum LinkFlow: Equatable, Sendable {
+    case both
+    /// Reads, and says nothing.
+    case reading
+    /// Says what waits to be said, and reads nothing.
+    case writing
+    /// Neither reads nor says anything.
+    case halted
 }
 
 /// Why a link was given up, for logs and people.

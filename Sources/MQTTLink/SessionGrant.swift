@@ -8,6 +8,8 @@ package struct SessionGrant: Equatable, Sendable {
     /// Bytes of a whole packet, at most; nil: as many as the protocol can say.
     package var packetBytes: Int?
     package var keepsRetained = true
+    /// The broker kept a session of ours: what it had not got acknowledged comes again.
+    package var hasSession = false
 
     package init() {}
 }

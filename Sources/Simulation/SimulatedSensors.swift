@@ -92,15 +92,16 @@ package final class SimulatedSensors: Sendable {
             }
             root.insert(text, at: field.at.steps[...])
         }
-        if let time = sensor.time {
+        if let time = sensor.time, case .path(let path) = time.at {
             let divisor: Int64 =
                 switch time.unit {
                 case .s: 1_000_000_000
                 case .ms: 1_000_000
                 case .us: 1000
-                case .ns: 1
+                case .ns, .iso: 1
                 }
-            root.insert(String(now.nanoseconds / divisor), at: time.at.steps[...])
+            let text = time.unit == .iso ? "\"\(now.rfc3339)\"" : String(now.nanoseconds / divisor)
+            root.insert(text, at: path.steps[...])
         }
         return root.json
     }

@@ -14,7 +14,8 @@ struct Lineside: AsyncParsableCommand {
         subcommands: [
             RunCommand.self, CheckCommand.self, PlanCommand.self, ScanCommand.self, PollCommand.self,
             DecodeCommand.self, ImportCommand.self, SimulateCommand.self, DemoCommand.self, AuditCommand.self,
-            JournalCommand.self, QueryCommand.self, SinksCommand.self, CommissionDiskCommand.self, VersionCommand.self,
+            JournalCommand.self, QueryCommand.self, SinksCommand.self, DiscoveredCommand.self,
+            AdoptCommand.self, CommissionDiskCommand.self, VersionCommand.self,
         ])
 }
 

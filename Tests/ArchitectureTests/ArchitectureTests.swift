@@ -14,7 +14,7 @@ struct ArchitectureTests {
         ("Acquisition", ["GatewayModel"]),
         ("ModbusDriver", ["GatewayModel", "GatewayPlatform", "Acquisition", "CModbus", "Logging"]),
         ("MQTTLink", ["GatewayModel", "GatewayPlatform", "CMosquitto", "CBrokerTLS", "Logging"]),
-        ("MQTTDriver", ["GatewayModel", "GatewayPlatform", "Acquisition", "MQTTLink", "Logging"]),
+        ("MQTTDriver", ["GatewayModel", "GatewayPlatform", "Acquisition", "MQTTLink", "Sparkplug", "Logging"]),
         (
             "Writes",
             ["GatewayModel", "GatewayPlatform", "Acquisition", "ModbusDriver", "MQTTLink", "Logging", "Crypto"]
@@ -76,8 +76,8 @@ struct ArchitectureTests {
             "lineside",
             [
                 "ArgumentParser", "CPlatform", "Commissioning", "Export", "Gateway", "GatewayConfiguration",
-                "GatewayModel", "GatewayPlatform", "History", "Journal", "Logging", "ModbusDriver", "ServiceLifecycle",
-                "Simulation", "UnixSignals", "Upstream", "Writes",
+                "GatewayModel", "GatewayPlatform", "History", "Journal", "Logging", "MQTTDriver", "ModbusDriver",
+                "ServiceLifecycle", "Simulation", "UnixSignals", "Upstream", "Writes",
             ]
         ),
     ]

@@ -10,9 +10,10 @@ enum PayloadFuzz {
         let bytes = [0x22] + input + [0x7D]
         // Twice: what is remembered of the first message must not break the second.
         for arrival in [1_700_000_000_000_000_000, 1_700_000_001_000_000_000] {
+            var batch = ReadingBatch(device: DeviceID(0))
             let outcome = decoder.decode(
-                bytes, 1..<bytes.count - 1, arrival: Timestamp(nanoseconds: Int64(arrival)))
-            guard let batch = outcome.batch else { continue }
+                bytes, 1..<bytes.count - 1, arrival: Timestamp(nanoseconds: Int64(arrival)), into: &batch)
+            precondition(!outcome.isUnreadable || batch.readings.isEmpty, "BUG: readings of no payload")
             precondition(batch.readings.count <= plan.tags.count, "BUG: more readings than tags")
             for reading in batch.readings {
                 precondition(reading.number?.isFinite ?? true, "BUG: a value that is none")

@@ -149,14 +149,26 @@ struct SiteProblemTests {
         "what is listened to and sent to is checked as strictly",
         arguments: [
             Row(
-                "wildcard", Sample.source("t/1", "t/+"),
-                "site.yaml:7:16: error: wildcards (+ and #) are not supported by this version"),
+                "wildcard", Sample.source("t/1", "t/a+"),
+                "site.yaml:7:16: error: '+' stands alone for one level: 'a+'"),
+            Row(
+                "rest", Sample.source("t/1", "\"t/#/x\""),
+                "site.yaml:7:16: error: '#' stands alone, as the last level of a topic"),
+            Row(
+                "share", Sample.source("t/1", "$share/g"), "site.yaml:7:16: error: expected $share/group/topic"),
             Row(
                 "capture", Sample.source("a/s1", "\"a/{cell}\""),
-                "site.yaml:8:17: error: captures such as {cell} are not supported by this version"),
+                "site.yaml:8:17: error: the topic captures no 'cell'; write '+cell' for its level"),
             Row(
-                "payload", Sample.source("device:", "payload: sparkplug\n        device:"),
-                "site.yaml:8:18: error: the payload 'sparkplug' is not supported by this version"),
+                "payload", Sample.source("device:", "payload: xml\n        device:"),
+                "site.yaml:8:18: error: expected json, number, text, csv or binary, found 'xml'"),
+            Row(
+                "key of another payload", Sample.source("device:", "separator: ;\n        device:"),
+                "site.yaml:8:20: error: 'separator' is for the payload csv"),
+            Row(
+                "session", Sample.source("broker:", "session: kept\n    protocol: \"5\"\n    broker:"),
+                "site.yaml:5:14: error: a session is kept with 'protocol: 3.1.1' only: libmosquitto 2.0 can't ask for "
+                    + "one in MQTT 5"),
             Row(
                 "JSON path", Sample.source("$.rms", "rms"),
                 "site.yaml:10:22: error: expected a path into the payload such as $.motor.temp or $.values[0], "

@@ -73,7 +73,8 @@ struct JSONNumberTests {
         ])
     func window(text: String, isBelieved: Bool) throws {
         let arrival = Timestamp(nanoseconds: 1_700_000_000_000_000_000)
+        let plan = PayloadTimePlan(at: JSONPath(steps: []), unit: .s)
         let field = JSONField.number(try #require(number(text)))
-        #expect((PayloadTime.timestamp(of: field, unit: .s, arrival: arrival) != nil) == isBelieved)
+        #expect((PayloadTime.timestamp(of: field, plan: plan, arrival: arrival) != nil) == isBelieved)
     }
 }

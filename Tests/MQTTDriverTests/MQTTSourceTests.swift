@@ -14,8 +14,9 @@ import Testing
 /// Keeps every batch that a source delivers.
 private final class Basket: Sendable {
     private let batches = Mutex<[ReadingBatch]>([])
-    func take(_ batch: ReadingBatch) -> Bool {
-        batches.withLock { $0.append(batch) }
+    @Sendable func take(_ more: inout [ReadingBatch]) -> Bool {
+        batches.withLock { $0 += more }
+        more.removeAll()
         return true
     }
     var all: [ReadingBatch] { batches.withLock { $0 } }
@@ -128,6 +129,64 @@ struct MQTTSourceTests {
         #expect(await eventually { basket.qualities(of: 0).last == .badNoCommunication })
         #expect(basket.qualities(of: 0).count { $0 == .uncertainLastUsableValue } == 1)
         #expect(basket.qualities(of: 0).count { $0 == .badNoCommunication } == 1)
+    }
+
+    @Test("acknowledges nothing before the log has it: without that the broker brings all of it again")
+    func custody() async throws {
+        let broker = try TestBroker()
+        let isSafe = Atomic(false)
+        let receipts = Mutex<[Receipt]>([])
+        let custody = Custody(
+            entrust: { receipt in
+                receipts.withLock { $0.append(receipt) }
+                return true
+            }, isSafe: { _ in isSafe.load(ordering: .acquiring) }, listen: { _, _ in })
+        var plan = self.source(port: broker.port).plan
+        plan.broker.isSessionKept = true
+        plan.subscriptions[0].qos = 2
+        func source() -> MQTTSource {
+            MQTTSource(
+                plan: plan, clock: SystemClock(), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+                custody: custody, deliver: basket.take)
+        }
+        isSafe.store(true, ordering: .releasing)
+        let first = source()
+        first.start()
+        #expect(try await isSubscribed(first, port: broker.port))
+        #expect(await eventually { receipts.withLock { !$0.isEmpty } }, "a commit is asked for")
+        first.stop()
+        isSafe.store(false, ordering: .releasing)
+        let second = source()
+        second.start()
+        for number in 1...5 {
+            try TestPublisher.publish(port: broker.port, topic: "plant/good", payload: "{\"v\":\(number)}")
+        }
+        #expect(await eventually { basket.numbers(of: 0).suffix(5) == [1, 2, 3, 4, 5] })
+        second.stop()
+        let before = basket.numbers(of: 0).count
+        let third = source()
+        third.start()
+        #expect(await eventually { basket.numbers(of: 0).count == before + 5 }, "they come again")
+        #expect(basket.numbers(of: 0).suffix(5) == [1, 2, 3, 4, 5])
+        // The connection breaks while the process lives: what comes again is known, and counts once.
+        broker.stop()
+        #expect(await eventually { !third.statistics.isConnected })
+        try broker.start()
+        #expect(await eventually { third.statistics.repeated == 5 })
+        isSafe.store(true, ordering: .releasing)
+        #expect(
+            try await eventually {
+                try TestPublisher.publish(port: broker.port, topic: "plant/good", payload: "{\"v\":6}")
+                return basket.numbers(of: 0).last == 6
+            })
+        third.stop()
+        let settled = basket.all.count
+        let fourth = source()
+        fourth.start()
+        #expect(try await isSubscribed(fourth, port: broker.port))
+        let later = basket.all[settled...].flatMap(\.readings).compactMap(\.number)
+        #expect(!later.contains { (1...5).contains($0) }, "what was acknowledged does not come again: \(later)")
+        fourth.stop()
     }
 
     @Test("outlives every broker that misbehaves", arguments: Misbehaviour.allCases)

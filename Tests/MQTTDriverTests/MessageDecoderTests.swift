@@ -24,7 +24,7 @@ struct MessageDecoderTests {
             ])
     }
 
-    private func decode(_ payload: String, _ decoder: inout MessageDecoder) -> MessageDecoder.Outcome {
+    private func decode(_ payload: String, _ decoder: inout MessageDecoder) -> DecodedMessage {
         // The payload lies somewhere in the bytes of a turn.
         let bytes = Array("before\(payload)after".utf8)
         return decoder.decode(bytes, 6..<bytes.count - 5, arrival: Self.arrival)

@@ -98,6 +98,7 @@ struct RandomDocument {
             case .index(let index):
                 guard let array = here as? [Any], index < array.count else { return nil }
                 here = array[index]
+            case .each: return nil
             }
         }
         return here
@@ -106,6 +107,7 @@ struct RandomDocument {
     static func isSame(_ field: JSONField, _ bytes: [UInt8], _ unescaped: [UInt8], _ theirs: Any?) -> Bool {
         switch field {
         case .missing: return theirs == nil
+        case .raw: return false
         case .null: return theirs is NSNull
         case .boolean(let flag): return theirs as? Bool == flag
         case .number(let number):

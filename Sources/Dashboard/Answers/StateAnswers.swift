@@ -88,6 +88,18 @@ enum StateAnswer {
         list(source, "devices", source.snapshot().devices) { $0.device($1) }
     }
 
+    static func discovered(_ source: DashboardSource) -> [UInt8] {
+        list(source, "discovered", source.discoveries()) { writer, device in
+            writer.object { row in
+                row.member("source", device.source)
+                row.member("topic", device.topic)
+                row.member("device", device.device)
+                row.member("tags", device.tags) { $0.string($1) }
+                row.member("since", device.since)
+            }
+        }
+    }
+
     static func sinks(_ source: DashboardSource) -> [UInt8] {
         list(source, "sinks", source.snapshot().sinks) { $0.sink($1) }
     }

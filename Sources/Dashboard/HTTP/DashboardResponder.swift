@@ -35,7 +35,7 @@ struct DashboardResponder: HTTPResponder {
     let hosts: HostCheck
 
     static let routes = [
-        "/health", "/metrics", "/api/v1/tags", "/api/v1/series", "/api/v1/alarms", "/api/v1/devices", "/api/v1/sinks",
+        "/health", "/metrics", "/api/v1/tags", "/api/v1/series", "/api/v1/alarms", "/api/v1/devices", "/api/v1/discovered", "/api/v1/sinks",
         "/api/v1/events", "/api/v1/audit", WriteRoute.path,
     ]
 
@@ -90,6 +90,7 @@ struct DashboardResponder: HTTPResponder {
         case "/api/v1/series": return Self.json(.ok, try series(target))
         case "/api/v1/alarms": return Self.json(.ok, StateAnswer.alarms(source))
         case "/api/v1/devices": return Self.json(.ok, StateAnswer.devices(source))
+        case "/api/v1/discovered": return Self.json(.ok, StateAnswer.discovered(source))
         case "/api/v1/sinks": return Self.json(.ok, StateAnswer.sinks(source))
         case "/api/v1/audit": return Self.json(.ok, StateAnswer.audit(source))
         case "/api/v1/events": return try await events(request)
