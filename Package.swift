@@ -213,7 +213,10 @@ let package = Package(
             ]),
         tests(
             "MQTTDriverTests",
-            ["GatewayModel", "GatewayPlatform", "Acquisition", "MQTTLink", "MQTTDriver", "TestSupport", logging]),
+            [
+                "GatewayModel", "GatewayPlatform", "Acquisition", "MQTTLink", "MQTTDriver", "Simulation", "TestSupport",
+                logging,
+            ]),
         tests(
             "WritesTests",
             [

@@ -1,5 +1,6 @@
 // libmosquitto's client in Swift: one object for one connection, thrown away after it.
 
+internal import CBrokerTLS
 internal import CMosquitto
 internal import GatewayModel
 internal import GatewayPlatform
@@ -88,7 +89,8 @@ struct MosquittoClient: ~Copyable {
 
     /// Reads and writes what is there without waiting, and keeps the connection alive.
     func loop() throws(LinkFailure) {
-        let status = unsafe mosquitto_loop(client, 0, 1)
+        let status = loopOnce()
+        if inbox.isPacketTooLong { throw .packetTooLong }
         if inbox.isVersionRefused { throw .versionRefused }
         if let rejection = inbox.rejection { throw .rejected(rejection) }
         if let farewell = inbox.farewell { throw .closed(farewell) }
@@ -100,6 +102,21 @@ struct MosquittoClient: ~Copyable {
         if inbox.isFlooded { throw .flooded }
         if inbox.isDisconnected || socket < 0 { throw .closed("the broker closed the connection") }
     }
+
+    /// One turn of the library's loop, with which no broker can end the process or fill its memory.
+    private func loopOnce() -> Int32 {
+        let limit = inbox.isListening ? Self.packetBytes.listening : Self.packetBytes.otherwise
+        let status = unsafe broker_guard_loop(
+            { client, timeout, packets in unsafe mosquitto_loop(OpaquePointer(client), timeout, packets) },
+            UnsafeMutableRawPointer(client), 0, 1, limit, Int32(MOSQ_ERR_PROTOCOL.rawValue))
+        if broker_guard_is_too_long() { inbox.packetIsTooLong() }
+        return status
+    }
+
+    /// libmosquitto makes room for a packet of any length, 256 MB at most, and 3.1.1 has no word to ask for shorter ones.
+    /// Who listens is told of messages that are too large and stays connected with them, up to here; who does not listen
+    /// gets nothing longer than a farewell. What is longer ends the connection.
+    private static var packetBytes: (listening: Int, otherwise: Int) { (6 << 20, 1 << 20) }
 
     /// Looks at a connection that is being made. libmosquitto takes a refused one, or one that is closed in the middle of
     /// the handshake, for one that takes its time (SSL_ERROR_SYSCALL in 2.0.11), and would spin until the limit.
@@ -119,7 +136,7 @@ struct MosquittoClient: ~Copyable {
             throw .connection(code == 0 ? "connection refused" : unsafe String(cString: strerror(code)))
         }
         // What the broker said before it went may still be there to be read: an alert says why.
-        _ = unsafe mosquitto_loop(client, 0, 1)
+        _ = loopOnce()
         if let failure = tls.failure { throw .tls(failure) }
         throw .closed(Self.cutOff)
     }
@@ -174,6 +191,7 @@ struct MosquittoClient: ~Copyable {
     func subscribe(topic: String, qos: Int32) throws(LinkFailure) -> Int32 {
         var messageID: Int32 = 0
         try Self.check(unsafe mosquitto_subscribe(client, &messageID, topic, qos))
+        inbox.isListening = true
         return messageID
     }
 
