@@ -234,7 +234,7 @@ let package = Package(
         tests(
             "MQTTDriverTests",
             [
-                "GatewayModel", "GatewayPlatform", "Acquisition", "MQTTLink", "MQTTDriver", "Sparkplug", "TestSupport",
+                "GatewayModel", "GatewayPlatform", "Acquisition", "MQTTLink", "MQTTDriver", "Sparkplug", "Simulation", "TestSupport",
                 logging,
             ]),
         tests(

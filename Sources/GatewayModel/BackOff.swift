@@ -31,8 +31,8 @@ package struct BackOff: Equatable, Sendable {
 
     /// Of what a whole fleet of gateways asks, a broker or a database: 0.5 s to 30 s, and wholly left to chance, so that
     /// after an outage of a minute the fleet comes back over half a minute.
-    package static func shared(seed: UInt64) -> BackOff {
-        BackOff(first: .seconds(1), longest: .seconds(30), spread: 1, seed: seed)
+    package static func shared(longest: Duration = .seconds(30), seed: UInt64) -> BackOff {
+        BackOff(first: .seconds(1), longest: longest, spread: 1, seed: seed)
     }
 
     package func allows(at now: Int64) -> Bool { now >= notBefore }

@@ -84,7 +84,7 @@ package struct BrokerLink: ~Copyable {
         else { return .linkLost }
         switch outcome {
         case .sent(let messageID):
-            if qos == 0 { unanswerable.insert(messageID) } else { machine.expectsAnswer(at: clock.monotonic()) }
+            if qos == 0 { unanswerable.insert(messageID) } else { machine.expectsAnswer(to: messageID, at: clock.monotonic()) }
             return .sent(messageID)
         case .poison(let reason):
             return .poison(reason)
@@ -98,8 +98,8 @@ package struct BrokerLink: ~Copyable {
     package mutating func subscribe(topic: String, qos: Int) -> Int32? {
         guard isConnected else { return nil }
         do {
-            let messageID = try client?.subscribe(topic: topic, qos: Int32(clamping: qos))
-            machine.expectsAnswer(at: clock.monotonic())
+            guard let messageID = try client?.subscribe(topic: topic, qos: Int32(clamping: qos)) else { return nil }
+            machine.expectsAnswer(to: messageID, at: clock.monotonic())
             return messageID
         } catch {
             giveUp(error)
@@ -113,9 +113,10 @@ package struct BrokerLink: ~Copyable {
         do { try client?.unsubscribe(topic: topic) } catch { giveUp(error) }
     }
 
-    /// Gives the connection up for a reason that only the owner sees; it comes back after the usual pause.
-    package mutating func drop(_ reason: String) {
-        if client != nil { giveUp(.owner(reason)) }
+    /// Gives the connection up for a reason that only the owner sees; it comes back after the usual pause, or after a
+    /// long one when somebody must do something first.
+    package mutating func drop(_ reason: String, isStanding: Bool = false) {
+        if client != nil { giveUp(.owner(reason), isStanding: isStanding) }
     }
 
     /// Says goodbye to the broker, so that it forgets the will. Nothing is waited for.
@@ -192,7 +193,8 @@ package struct BrokerLink: ~Copyable {
                 grant = inbox.grant
                 if !machine.accepted(at: now) { failure = .connection("the broker accepted us twice") }
             case .acknowledged(let id) where unanswerable.remove(id) != nil: break
-            case .acknowledged, .refused, .subscribed: machine.answered(at: now)
+            case .acknowledged(let id), .subscribed(let id, _): machine.answered(id, at: now)
+            case .refused(let id, _): machine.answered(id, isRefusal: true, at: now)
             case .message, .tooLarge: machine.received()
             case .disconnected: break
             }
@@ -205,14 +207,14 @@ package struct BrokerLink: ~Copyable {
         inbox.events.removeAll()
     }
 
-    private mutating func giveUp(_ failure: LinkFailure) {
+    private mutating func giveUp(_ failure: LinkFailure, isStanding: Bool = false) {
         client = nil
         isQuiet = true
         unanswerable.removeAll(keepingCapacity: true)
         // A look-up that is still running is of the broker whose turn is over; a single one goes on with it.
         if plan.servers.count > 1 { lookup = nil }
         rotation.ended(end(failure))
-        machine.failed(at: clock.monotonic())
+        machine.failed(at: clock.monotonic(), isStanding: isStanding)
         events.list.append(.disconnected(failure))
     }
 

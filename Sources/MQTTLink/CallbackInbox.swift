@@ -23,6 +23,10 @@ final class CallbackInbox {
     private(set) var rejection: String?
     /// The broker ended the session while the loop said nothing.
     private(set) var isDisconnected = false
+    /// Something was subscribed to.
+    var isListening = false
+    /// A packet came that is longer than is taken.
+    private(set) var isPacketTooLong = false
     /// Set before a client is taken down: what it says from then on is not wanted.
     var isClosed = false
     /// More came in one turn than the link holds; the client must go, and with it what was not taken.
@@ -78,6 +82,8 @@ final class CallbackInbox {
         if unsafe mosquitto_property_read_byte(properties, retain, &keeps, false) != nil { grant.keepsRetained = keeps != 0 }
         return grant
     }
+
+    func packetIsTooLong() { isPacketTooLong = true }
 
     func disconnected(_ code: Int32 = 0) {
         isDisconnected = true

@@ -95,6 +95,8 @@ package enum LinkFailure: Error, Equatable, Sendable {
     case closed(String)
     /// What was sent has not been answered for the stall limit.
     case stalled
+    /// A packet of more bytes than a link makes room for.
+    case packetTooLong
     /// More events in one turn than a link holds.
     case flooded
     /// The broker broke the protocol, or the system could not send or receive.
@@ -111,6 +113,7 @@ extension LinkFailure: CustomStringConvertible {
         case .rejected(let reason), .tls(let reason), .closed(let reason): reason
         case .versionRefused: "the broker doesn't know this version of MQTT"
         case .stalled: "the broker stopped answering"
+        case .packetTooLong: "the broker sends a packet that is longer than can be held"
         case .flooded: "the broker sent more than can be held"
         case .connection(let reason), .owner(let reason): reason
         }

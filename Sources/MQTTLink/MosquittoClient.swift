@@ -1,5 +1,6 @@
 // libmosquitto's client in Swift: one object for one connection, thrown away after it.
 
+internal import CBrokerTLS
 internal import CMosquitto
 internal import GatewayModel
 internal import GatewayPlatform
@@ -114,11 +115,12 @@ struct MosquittoClient: ~Copyable {
 
     /// Reads and writes what is there without waiting, and keeps the connection alive.
     func loop() throws(LinkFailure) {
-        try judge(unsafe mosquitto_loop(client, 0, 1))
+        try judge(unsafe guarded { client, timeout, packets in unsafe mosquitto_loop(OpaquePointer(client), timeout, packets) })
     }
 
     /// What a call of the loop and its callbacks say of the connection.
     private func judge(_ status: Int32) throws(LinkFailure) {
+        if inbox.isPacketTooLong { throw .packetTooLong }
         if inbox.isVersionRefused { throw .versionRefused }
         if let rejection = inbox.rejection { throw .rejected(rejection) }
         if let farewell = inbox.farewell { throw .closed(farewell) }
@@ -145,7 +147,7 @@ struct MosquittoClient: ~Copyable {
             hasMore = true
             while hasMore && inbox.hasRoom {
                 errno = 0
-                let status = unsafe mosquitto_loop_read(client, 1)
+                let status = unsafe guarded { client, _, packets in unsafe mosquitto_loop_read(OpaquePointer(client), packets) }
                 if errno == EAGAIN { hasMore = false }
                 try judge(status)
             }
@@ -157,6 +159,22 @@ struct MosquittoClient: ~Copyable {
         var flag: Int32 = isOn ? 1 : 0
         unsafe _ = setsockopt(socket, Int32(IPPROTO_TCP), TCP_CORK, &flag, 4)
     }
+
+    /// One of the library's loops, with which no broker can end the process or fill its memory.
+    private func guarded(
+        _ loop: @convention(c) (_ client: UnsafeMutableRawPointer?, _ timeout: Int32, _ packets: Int32) -> Int32
+    ) -> Int32 {
+        let limit = inbox.isListening ? Self.packetBytes.listening : Self.packetBytes.otherwise
+        let status = unsafe broker_guard_loop(
+            loop, UnsafeMutableRawPointer(client), 0, 1, limit, Int32(MOSQ_ERR_PROTOCOL.rawValue))
+        if broker_guard_is_too_long() { inbox.packetIsTooLong() }
+        return status
+    }
+
+    /// libmosquitto makes room for a packet of any length, 256 MB at most, and 3.1.1 has no word to ask for shorter ones.
+    /// Who listens is told of messages that are too large and stays connected with them, up to here; who does not listen
+    /// gets nothing longer than a farewell. What is longer ends the connection.
+    private static var packetBytes: (listening: Int, otherwise: Int) { (6 << 20, 1 << 20) }
 
     /// Looks at a connection that is being made. libmosquitto takes a refused one, or one that is closed in the middle of
     /// the handshake, for one that takes its time (SSL_ERROR_SYSCALL in 2.0.11), and would spin until the limit.
@@ -176,7 +194,7 @@ struct MosquittoClient: ~Copyable {
             throw .connection(code == 0 ? "connection refused" : unsafe String(cString: strerror(code)))
         }
         // What the broker said before it went may still be there to be read: an alert says why.
-        _ = unsafe mosquitto_loop(client, 0, 1)
+        _ = unsafe guarded { client, timeout, packets in unsafe mosquitto_loop(OpaquePointer(client), timeout, packets) }
         if let failure = tls.failure { throw .tls(failure) }
         throw .closed(Self.cutOff)
     }
@@ -231,6 +249,7 @@ struct MosquittoClient: ~Copyable {
     func subscribe(topic: String, qos: Int32) throws(LinkFailure) -> Int32 {
         var messageID: Int32 = 0
         try Self.check(unsafe mosquitto_subscribe(client, &messageID, topic, qos))
+        inbox.isListening = true
         return messageID
     }
 

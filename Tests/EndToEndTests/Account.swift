@@ -40,6 +40,11 @@ struct Account {
 
     init(_ subscriber: Child) { follow(subscriber) }
 
+    /// Messages that came another way, in the order of their coming.
+    init(payloads: [Substring]) {
+        for payload in payloads { take("lineside/ \(payload)") }
+    }
+
     /// Takes what the subscriber has heard since, as far as its lines are whole.
     mutating func follow(_ subscriber: Child) {
         for line in subscriber.lines(after: &taken) { take(line) }

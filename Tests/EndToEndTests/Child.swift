@@ -35,6 +35,13 @@ final class Child: Sendable {
     var output: String { (try? String(contentsOf: outputFile, encoding: .utf8)) ?? "" }
     var isRunning: Bool { exitCode == nil }
 
+    /// What it holds in RAM; nil when it does not run.
+    var residentMegabytes: Double? {
+        let status = FileHandle(forReadingAtPath: "/proc/\(pid)/status").flatMap { try? $0.readToEnd() } ?? Data()
+        let line = String(decoding: status, as: UTF8.self).split(separator: "\n").first { $0.hasPrefix("VmRSS:") }
+        return line.flatMap { $0.split(whereSeparator: { !$0.isNumber }).first }.flatMap { Double($0) }.map { $0 / 1024 }
+    }
+
     /// What it has put out since, as far as lines are whole. `taken` is how many bytes were taken before.
     func lines(after taken: inout Int) -> [Substring] {
         guard let file = try? FileHandle(forReadingFrom: outputFile) else { return [] }

@@ -172,11 +172,11 @@ extension EndToEnd {
 }
 
 @discardableResult
-func eventuallyAsync(within seconds: Double, _ condition: () async -> Bool) async -> Bool {
+func eventuallyAsync(within seconds: Double, _ condition: () async throws -> Bool) async rethrows -> Bool {
     let deadline = Date().addingTimeInterval(seconds)
     while Date() < deadline {
-        if await condition() { return true }
+        if try await condition() { return true }
         try? await Task.sleep(for: .milliseconds(50))
     }
-    return await condition()
+    return try await condition()
 }

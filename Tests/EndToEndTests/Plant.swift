@@ -33,6 +33,13 @@ final class Plant: Sendable {
         try text.write(to: folder.appending(path: name), atomically: true, encoding: .utf8)
     }
 
+    /// A file that nobody else may read.
+    func writeSecret(_ text: String, to name: String) throws {
+        try write(text, to: name)
+        try FileManager.default.setAttributes(
+            [.posixPermissions: 0o600], ofItemAtPath: folder.appending(path: name).path())
+    }
+
     func startBroker() async throws -> Child {
         try write(
             """
@@ -94,6 +101,12 @@ final class Plant: Sendable {
 
     /// The body of a page of the gateway; empty when it does not answer.
     func get(_ path: String) async -> String { TestPage.get(UInt16(httpPort), path) }
+
+    /// The sum of a metric over all its labels, or nil.
+    func sum(_ name: String) async -> Double? {
+        let lines = await get("/metrics").split(separator: "\n").filter { $0.hasPrefix("\(name){") }
+        return lines.isEmpty ? nil : lines.compactMap { $0.split(separator: " ").last.flatMap { Double($0) } }.reduce(0, +)
+    }
 
     /// The value of a metric without labels, or nil.
     func metric(_ name: String) async -> Double? {

@@ -16,11 +16,34 @@ private func onThread<Result: Sendable>(_ body: @escaping @Sendable () -> Result
 
 @Suite("A hostile field", .timeLimit(.minutes(2)))
 struct HostileFieldTests {
+    /// A server that shares two cores with a thousand tests may answer later than it means to, and then a legal answer is
+    /// not taken. So where an outcome is not what is owed, more time is given; what is wrong or stale is never forgiven.
+    private static let patience: [Duration] = [.milliseconds(150), .milliseconds(600), .milliseconds(2400)]
+
+    private static func run(
+        until isOwed: (Campaign.Outcome) -> Bool, _ campaign: @escaping @Sendable (_ timeout: Duration) -> Campaign.Outcome
+    ) async -> Campaign.Outcome {
+        var outcome = await onThread { campaign(patience[0]) }
+        for timeout in patience.dropFirst() where !isOwed(outcome) && outcome.wrong == 0 && outcome.stale == 0 {
+            outcome = await onThread { campaign(timeout) }
+        }
+        return outcome
+    }
+
+    private static func isAsExpected(_ outcome: Campaign.Outcome, rounds: Int) -> Bool {
+        guard outcome.stuck == 0, outcome.rounds == rounds, outcome.mostPolls <= 4 else { return false }
+        return switch outcome.expectation {
+        case .value: outcome.taken > 0
+        case .reject: outcome.taken == 0 && outcome.refused == rounds
+        case .either: true
+        }
+    }
+
     private static func check(_ outcome: Campaign.Outcome, rounds: Int) {
         #expect(outcome.wrong == 0, "wrong values after '\(outcome.name)'")
         #expect(outcome.stale == 0, "values of earlier requests after '\(outcome.name)'")
         #expect(outcome.stuck == 0 && outcome.rounds == rounds, "no good value again after '\(outcome.name)'")
-        // The next request, or the one after it: some faults take the first with them, and so may a busy machine.
+        // The next request, or the one after it: some faults take the first with them.
         #expect(outcome.mostPolls <= 4, "\(outcome.mostPolls) requests until the next good one after '\(outcome.name)'")
         switch outcome.expectation {
         case .value: #expect(outcome.taken > 0, "'\(outcome.name)' is legal and was never taken")
@@ -33,22 +56,28 @@ struct HostileFieldTests {
         "On TCP no broken answer makes a wrong or a stale value, and the next request is good",
         arguments: HostileAnswer.tcp)
     func tcp(answer: HostileAnswer) async {
-        Self.check(await onThread { Campaign(.tcp, seed: 11).run(answer, rounds: 3) }, rounds: 3)
+        let outcome = await Self.run(until: { Self.isAsExpected($0, rounds: 3) }) {
+            Campaign(.tcp, seed: 11, timeout: $0).run(answer, rounds: 3)
+        }
+        Self.check(outcome, rounds: 3)
     }
 
     @Test(
         "On a serial line no broken answer makes a wrong or a stale value, and the next request is good",
         arguments: HostileAnswer.rtu)
     func rtu(answer: HostileAnswer) async {
-        Self.check(await onThread { Campaign(.rtu, seed: 12).run(answer, rounds: 2) }, rounds: 2)
+        let outcome = await Self.run(until: { Self.isAsExpected($0, rounds: 2) }) {
+            Campaign(.rtu, seed: 12, timeout: $0).run(answer, rounds: 2)
+        }
+        Self.check(outcome, rounds: 2)
     }
 
     @Test("Every exception is counted as one, and none makes a value", arguments: HostileModbusServer.Medium.allCases)
     func exceptions(medium: HostileModbusServer.Medium) async {
         // 2 and 3 teach the driver for good: the learner's own tests are about them.
         let codes = (1...255).map { UInt8($0) }.filter { $0 != 2 && $0 != 3 }
-        let outcome = await onThread {
-            Campaign(medium, seed: 13, period: .milliseconds(4))
+        let outcome = await Self.run(until: { $0.exceptions == codes.count && $0.taken == 0 && $0.stuck == 0 }) {
+            Campaign(medium, seed: 13, timeout: $0, period: .milliseconds(4))
                 .cycle(codes.map { .exception($0, tcp: medium == .tcp) }, rounds: 1)
         }
         #expect(outcome.wrong == 0 && outcome.stale == 0 && outcome.stuck == 0)
@@ -57,8 +86,8 @@ struct HostileFieldTests {
 
     @Test("A unit that answers badly leaves the other units of its connection good, exception after exception")
     func neighbour() async {
-        let outcome = await onThread {
-            Campaign(.tcp, seed: 14).cycle([1, 4, 6, 7, 8, 11].map { .exception($0, tcp: true) }, rounds: 5)
+        let outcome = await Self.run(until: { $0.neighbourGood > 0 && $0.neighbourBad == 0 }) {
+            Campaign(.tcp, seed: 14, timeout: $0).cycle([1, 4, 6, 7, 8, 11].map { .exception($0, tcp: true) }, rounds: 5)
         }
         #expect(outcome.neighbourGood > 0 && outcome.neighbourBad == 0)
     }

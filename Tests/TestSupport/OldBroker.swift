@@ -1,6 +1,7 @@
 // A broker that knows MQTT 3.1.1 only: says no to version 5 in one of two ways, and hands everything else on to a real one.
 
 internal import Foundation
+internal import GatewayPlatform
 internal import Glibc
 internal import Synchronization
 
@@ -54,14 +55,22 @@ package final class OldBroker: Sendable {
             close(client)
             return
         }
+        Relay.run(client, to: real, first: bytes[..<count])
+        close(client)
+    }
+}
+
+/// Bytes of one connection, handed on both ways.
+enum Relay {
+    /// Until one side ends. `client` stays the caller's.
+    static func run(_ client: Int32, to port: UInt16, first: ArraySlice<UInt8> = []) {
         let server = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        guard unsafe TestSocket.withAddress(real, { unsafe connect(server, $0, $1) }) == 0 else {
-            close(client)
-            return
-        }
-        unsafe _ = write(server, bytes, count)
-        Thread.detachNewThread { Self.pump(from: server, to: client) }
-        Self.pump(from: client, to: server)
+        defer { close(server) }
+        guard unsafe TestSocket.withAddress(port, { unsafe connect(server, $0, $1) }) == 0 else { return }
+        unsafe _ = write(server, Array(first), first.count)
+        let back = DedicatedThread(name: "relay") { pump(from: server, to: client) }
+        pump(from: client, to: server)
+        back.join()
     }
 
     private static func pump(from source: Int32, to target: Int32) {

@@ -8,18 +8,34 @@ internal import Synchronization
 package final class PythonPeer: Sendable {
     /// The interpreter with the libraries: `scripts/test` makes it. Nil when it could not be had.
     package static let interpreter: String? = {
-        let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent()
         let own = root.appending(path: ".build/python/bin/python3").path()
         let candidates = [own, ProcessInfo.processInfo.environment["LINESIDE_PYTHON"]].compactMap(\.self)
-        return candidates.first { hasPaho($0) }
+        return candidates.first { prints($0, "from paho.mqtt.client import CallbackAPIVersion; print(1)") }
     }()
     package static let reason = "paho-mqtt is not there: scripts/test installs it from PyPI into .build/python"
 
-    private static func hasPaho(_ interpreter: String) -> Bool {
+    /// The interpreter with pysparkplug, which wants another paho-mqtt.
+    package static let sparkplug: String? = {
+        let own = root.appending(path: ".build/test-python/bin/python3").path()
+        let candidates = [ProcessInfo.processInfo.environment["LINESIDE_PYTHON"], own].compactMap(\.self)
+        return candidates.first { prints($0, "import paho.mqtt.client, pysparkplug; print(1)") }
+    }()
+    package static let sparkplugReason = "pysparkplug is not there: scripts/test installs it from PyPI into .build/test-python"
+
+    /// `Tests/Peers/sparkplug_host.py`.
+    package static func host(port: Int, group: String, node: String) -> TestLines {
+        TestLines(
+            sparkplug ?? "/bin/false",
+            [root.appending(path: "Tests/Peers/sparkplug_host.py").path(), String(port), group, node])
+    }
+
+    private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent()
+
+    private static func prints(_ interpreter: String, _ program: String) -> Bool {
         guard FileManager.default.isExecutableFile(atPath: interpreter) else { return false }
         let pipe = ChildPipe.make()
-        let process = ChildProcess(interpreter, ["-c", "from paho.mqtt.client import CallbackAPIVersion; print(1)"], output: pipe.write)
+        let process = ChildProcess(interpreter, ["-c", program], output: pipe.write)
         close(pipe.write)
         process.wait()
         var byte: UInt8 = 0

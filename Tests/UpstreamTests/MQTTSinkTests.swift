@@ -132,31 +132,6 @@ struct MQTTSinkTests {
         sink.stop(drainFor: .zero)
     }
 
-    @Test(
-        "is disturbed by no broker that misbehaves and delivers everything to the next good one",
-        arguments: Misbehaviour.allCases)
-    func hostile(misbehaviour: Misbehaviour) async throws {
-        let hostile = HostileBroker(misbehaviour)
-        plant.append(50, from: 0)
-        let sink = sink(port: hostile.port, clock: FastClock())
-        sink.start()
-        #expect(await eventually { hostile.connections >= 2 }, "it tries again")
-        let seen = sink.lastProgress
-        #expect(await eventually { sink.lastProgress > seen }, "its thread lives")
-        #expect(sink.statistics.readingsAcknowledged == 0)
-        #expect(sink.statistics.setAside == 0)
-        hostile.stop()
-        let broker = try TestBroker(port: hostile.port)
-        let peer = try TestSubscriber(port: broker.port)
-        plant.append(50, from: 50)
-        #expect(await eventually { isDrained() })
-        #expect(sink.statistics.readingsAcknowledged == 100)
-        #expect(plant.journal.openCursor(sink: "plant") == sink.statistics.cursor)
-        plant.append(50, from: 100)
-        #expect(await eventually { readings(peer.messages).contains { $0.value == 149 } })
-        sink.stop(drainFor: .zero)
-    }
-
     @Test("tells alarms retained, gaps not, and its own state with birth and will")
     func otherMessages() async throws {
         let broker = try TestBroker()

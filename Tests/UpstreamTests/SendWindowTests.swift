@@ -100,14 +100,4 @@ struct SendWindowTests {
             }
         }
     }
-
-    @Test(
-        "passes a message by only when the message itself is refused",
-        arguments: [
-            (0x90, true), (0x95, true), (0x99, true), (0x80, false), (0x83, false), (0x87, false), (0x97, false),
-        ]
-            as [(UInt8, Bool)])
-    func refusals(reason: UInt8, isForGood: Bool) {
-        #expect(Refusal.isForGood(reason) == isForGood)
-    }
 }

@@ -16,6 +16,9 @@ package struct MQTTReceiver: Receiver, ~Copyable {
     private var events: [ReceiverEvent] = []
     /// Messages on their way, the gateway's own status included.
     private var inFlight = 0
+    /// Those of them that hold no records: what becomes of them says nothing about any.
+    private var ours: Set<Int32> = []
+    private var doubts = RefusalDoubts()
     /// What stands beside the payload in MQTT 5: gateway and stream, which don't change, and then what does.
     private var properties: MessageProperties
     private let identity: [(name: String, value: String)]
@@ -47,6 +50,7 @@ package struct MQTTReceiver: Receiver, ~Copyable {
     package mutating func turn(bell: WakeUp, timeout: Duration) -> Bool {
         let isRung = link.turn(bell: bell, timeout: timeout)
         takeLinkEvents()
+        if let code = doubts.overdue(at: clock.monotonic()) { drop(code) }
         publishHealth()
         return isRung
     }
@@ -97,7 +101,7 @@ package struct MQTTReceiver: Receiver, ~Copyable {
                 topic: announcement.topic, payload: composer.payload,
                 isRetained: announcement.isRetained && link.grant.keepsRetained)
             switch outcome {
-            case .sent: inFlight += 1
+            case .sent(let id): sentOurs(id)
             // What no broker takes holds nothing up: the readings say again what it was about.
             case .poison: break
             case .linkLost: return false
@@ -129,24 +133,52 @@ package struct MQTTReceiver: Receiver, ~Copyable {
     private mutating func take(_ event: LinkEvent) {
         switch event {
         case .connected:
-            inFlight = 0
+            forgetFlight()
             composer.connected(payloadBytes: payloadBytes)
             events.append(.ready)
             publishStatus(isOnline: true)
         case .disconnected(let failure):
-            inFlight = 0
+            forgetFlight()
             events.append(.lost(failure.description))
         case .acknowledged(let id):
             inFlight = max(0, inFlight - 1)
+            guard ours.remove(id) == nil else { return }
             events.append(.delivered(DeliveryID(id)))
+            settleDoubts()
         case .refused(let id, let reason):
-            let code = "0x" + String(reason, radix: 16)
-            guard Refusal.isForGood(reason) else { return link.drop("the broker refuses messages with \(code)") }
+            guard Refusal.isForGood(reason) else { return drop(reason) }
             inFlight = max(0, inFlight - 1)
-            events.append(.refused(DeliveryID(id), "refused by the broker with \(code)", records: 0))
+            if ours.remove(id) == nil { doubts.add(id, reason: reason, at: clock.monotonic()) }
         case .message, .tooLarge, .subscribed:
             break  // a sink subscribes to nothing
         }
+    }
+
+    /// Nothing is lost: all that was not settled comes again with the next connection.
+    private mutating func drop(_ reason: UInt8) {
+        link.drop("the broker refuses messages with \(Refusal.code(reason))", isStanding: true)
+    }
+
+    private mutating func forgetFlight() {
+        inFlight = 0
+        ours.removeAll(keepingCapacity: true)
+        doubts.linkChanged()
+    }
+
+    private mutating func settleDoubts() {
+        switch doubts.taken() {
+        case .believed(let refused):
+            for (id, reason) in refused {
+                events.append(.refused(DeliveryID(id), "refused by the broker with \(Refusal.code(reason))", records: 0))
+            }
+        case .lookAgain(let reason):
+            link.drop("the broker refuses some messages with \(Refusal.code(reason)); they are sent once more")
+        }
+    }
+
+    private mutating func sentOurs(_ id: Int32) {
+        inFlight += 1
+        ours.insert(id)
     }
 
     /// What the broker takes, less topic, properties and header (MQTT 5.0, 3.2.2.3.6).
@@ -161,13 +193,13 @@ package struct MQTTReceiver: Receiver, ~Copyable {
         health.encode(at: clock.wall(), backlog: backlog())
         let outcome = link.publish(
             topic: topics.health, payload: health.payload, isRetained: link.grant.keepsRetained)
-        if case .sent = outcome { inFlight += 1 }
+        if case .sent(let id) = outcome { sentOurs(id) }
     }
 
     private mutating func publishStatus(isOnline: Bool) {
         composer.encodeStatus(isOnline: isOnline, at: clock.wall())
         let outcome = link.publish(
             topic: topics.status, payload: composer.payload, isRetained: link.grant.keepsRetained)
-        if case .sent = outcome { inFlight += 1 }
+        if case .sent(let id) = outcome { sentOurs(id) }
     }
 }
