@@ -1,4 +1,4 @@
-// libpq is loaded by the first sink that needs it: with what it needs itself it takes 4.5 MB of memory (measured).
+// libpq is loaded by the first sink that needs it: with the 19 libraries that it needs it takes 3.6 MB (measured).
 
 internal import CPostgres
 
