@@ -66,7 +66,8 @@ let package = Package(
         .target(
             name: "CBrokerTLS", linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
         .systemLibrary(name: "CModbus", pkgConfig: "libmodbus", providers: [.apt(["libmodbus-dev"])]),
-        .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        // libpq is loaded when it is needed.
+        .target(name: "CPostgres"),
         .systemLibrary(name: "CKafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
         .systemLibrary(name: "CMosquitto", pkgConfig: "libmosquitto", providers: [.apt(["libmosquitto-dev"])]),
 
@@ -262,7 +263,7 @@ let package = Package(
         tests(
             "UpstreamPostgresTests",
             [
-                "GatewayModel", "GatewayPlatform", "Journal", "Upstream", "UpstreamPostgres", "CPostgres",
+                "GatewayModel", "GatewayPlatform", "Journal", "Upstream", "UpstreamPostgres",
                 "TestSupport", logging,
             ]),
         tests(

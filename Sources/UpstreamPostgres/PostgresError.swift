@@ -8,6 +8,8 @@ struct PostgresError: Error, Equatable, Sendable {
     var detail = ""
     var constraint = ""
     var column = ""
+    /// What to do about what stands on this machine; only with an error that no server told.
+    private var advice: String?
 
     /// What is to be done about it.
     enum Meaning: Equatable, Sendable {
@@ -27,6 +29,12 @@ struct PostgresError: Error, Equatable, Sendable {
         self.detail = detail
         self.constraint = constraint
         self.column = column
+    }
+
+    /// There is no libpq, or none that can be used.
+    init(library message: String, advice: String) {
+        self.init(code: "", message: message)
+        self.advice = advice
     }
 
     static func lost(_ message: String) -> PostgresError { PostgresError(code: "", message: message) }
@@ -51,6 +59,7 @@ struct PostgresError: Error, Equatable, Sendable {
     var meaning: Meaning {
         switch code {
         case "":
+            if let advice { return .standing(advice: advice) }
             if message.contains("no password supplied") { return .standing(advice: "give 'password'") }
             return message.isAboutTrust ? .standing(advice: "check 'tls', 'ca' and the server's certificate") : .trouble
         case "23505": return .duplicate

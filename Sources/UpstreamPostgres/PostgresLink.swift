@@ -50,6 +50,8 @@ struct PostgresLink: ~Copyable {
     /// Of an answer; ours have one row for each name that was asked for.
     private static let mostRows = 100_000
 
+    /// Only when `PostgresLibrary` is loaded.
+    ///
     /// libpq writes with send(2) and MSG_NOSIGNAL, or blocks SIGPIPE for itself: nothing to do about it here.
     init?(_ parameters: [(name: String, value: String)]) {
         // Two arrays of C strings, each with a nil behind its last.

@@ -17,6 +17,7 @@ package struct PostgresReceiver: Receiver, ~Copyable {
 
     private let plan: PostgresReceiverPlan
     private let context: ReceiverContext
+    private let library: String
     private let schema: PostgresSchema
     private let clock: any GatewayClock
     private var pace: ConnectionPace
@@ -51,8 +52,14 @@ package struct PostgresReceiver: Receiver, ~Copyable {
     private static let linger = Duration.milliseconds(250)
 
     package init(plan: PostgresReceiverPlan, context: ReceiverContext) {
+        self.init(plan: plan, context: context, library: PostgresLibrary.name)
+    }
+
+    /// - Parameter library: what is loaded as libpq; another one in tests only.
+    init(plan: PostgresReceiverPlan, context: ReceiverContext, library: String) {
         self.plan = plan
         self.context = context
+        self.library = library
         schema = PostgresSchema(plan.schema)
         clock = context.clock
         pace = ConnectionPace(
@@ -139,6 +146,7 @@ package struct PostgresReceiver: Receiver, ~Copyable {
     }
 
     private mutating func connect(to server: PostgresReceiverPlan.Server, address: String?) {
+        if let error = PostgresLibrary.load(library) { return giveUp(error) }
         link = PostgresLink(plan.parameters(for: server, address: address, sink: context.sink))
         if link == nil { giveUp(.lost("no memory for a connection")) }
     }
