@@ -84,7 +84,11 @@ package struct BrokerLink: ~Copyable {
         else { return .linkLost }
         switch outcome {
         case .sent(let messageID):
-            if qos == 0 { unanswerable.insert(messageID) } else { machine.expectsAnswer(to: messageID, at: clock.monotonic()) }
+            if qos == 0 {
+                unanswerable.insert(messageID)
+            } else {
+                machine.expectsAnswer(to: messageID, at: clock.monotonic())
+            }
             return .sent(messageID)
         case .poison(let reason):
             return .poison(reason)

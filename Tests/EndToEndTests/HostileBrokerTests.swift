@@ -20,11 +20,14 @@ extension EndToEnd {
             var output = ""
         }
 
-        @Test("A gateway with a sink for every kind of hostile broker grows by little, comes back to all of them and loses nothing")
+        @Test(
+            "A gateway with a sink for every kind of hostile broker grows by little, comes back to all of them and loses nothing"
+        )
         func all() async throws {
             let rows = Misbehaviour.allInEachVersion
             // `scripts/hostile-brokers` gives each class a gateway of its own, and more time.
-            guard let seconds = ProcessInfo.processInfo.environment["LINESIDE_HOSTILE_SECONDS"].flatMap(Double.init) else {
+            guard let seconds = ProcessInfo.processInfo.environment["LINESIDE_HOSTILE_SECONDS"].flatMap(Double.init)
+            else {
                 let outcome = try await Self.bout(rows, seconds: 5)
                 print(String(format: "%d hostile brokers: grew by %.1f MB", rows.count, outcome.growth))
                 return check(outcome, names: rows.map { "\($0)" })
@@ -46,7 +49,10 @@ extension EndToEnd {
                     }
                 }
             }
-            print(String(format: "%d classes: growth at most %.1f MB, back after at most %.1f s", rows.count, growth, longest))
+            print(
+                String(
+                    format: "%d classes: growth at most %.1f MB, back after at most %.1f s", rows.count, growth, longest
+                ))
         }
 
         private func check(_ outcome: Outcome, names: [String]) {
@@ -60,7 +66,9 @@ extension EndToEnd {
         }
 
         /// One gateway with a sink for each row, and a door for commands whose broker changes its manners all the time.
-        private static func bout(_ rows: [(misbehaviour: Misbehaviour, version: UInt8)], seconds: Double) async throws -> Outcome {
+        private static func bout(_ rows: [(misbehaviour: Misbehaviour, version: UInt8)], seconds: Double) async throws
+            -> Outcome
+        {
             let (plant, devicePort) = (try Plant(), freePort())
             let (brokers, door) = (rows.map { _ in HostileBroker(nil) }, HostileBroker(nil))
             defer { for broker in brokers + [door] { broker.stop() } }
@@ -97,7 +105,9 @@ extension EndToEnd {
             _ = await eventually(within: 60) {
                 peak = max(peak, gateway.residentMegabytes ?? 0)
                 for (index, broker) in brokers.enumerated() where outcome.returns[index] == nil {
-                    if broker.receipts.distinct > before[index] { outcome.returns[index] = Date().timeIntervalSince(good) }
+                    if broker.receipts.distinct > before[index] {
+                        outcome.returns[index] = Date().timeIntervalSince(good)
+                    }
                 }
                 return outcome.returns.allSatisfy { $0 != nil } && door.connections > doorBefore
             }
@@ -118,11 +128,15 @@ extension EndToEnd {
         }
 
         private static func write(
-            _ plant: Plant, devicePort: Int, rows: [(misbehaviour: Misbehaviour, version: UInt8)], brokers: [HostileBroker],
+            _ plant: Plant, devicePort: Int, rows: [(misbehaviour: Misbehaviour, version: UInt8)],
+            brokers: [HostileBroker],
             door: HostileBroker
         ) throws {
             let profile = countingProfile(tags: tags, period: "250ms").replacing(
-                "simulate:", with: "  set: { at: \"hr 100\", type: u16, unit: \"1\", group: fast, writable: { range: [0, 9] } }\nsimulate:")
+                "simulate:",
+                with:
+                    "  set: { at: \"hr 100\", type: u16, unit: \"1\", group: fast, writable: { range: [0, 9] } }\nsimulate:"
+            )
             try plant.write(profile, to: "profiles/counter.yaml")
             try plant.writeSecret("a-key-of-more-than-sixteen-bytes", to: "key")
             let sinks = zip(brokers, rows).enumerated().map { index, row in

@@ -71,7 +71,8 @@ extension EndToEnd {
             func account() -> Account { Account(payloads: server.requests.flatMap { messages($0.body) }) }
             try await site.surviveKill { account().readings.count }
             let account = account()
-            #expect(account.faults.isEmpty && account.missing.isEmpty && account.streams.count == 1, "\(account.faults)")
+            #expect(
+                account.faults.isEmpty && account.missing.isEmpty && account.streams.count == 1, "\(account.faults)")
             #expect(account.outOfOrder == 0 && account.gaps.allSatisfy { $0.reason == "restart" })
             site.expectWhole(
                 (0..<SinkPlant.tags).map { tag in
@@ -87,7 +88,8 @@ extension EndToEnd {
             let text = String(decoding: body, as: UTF8.self)
             guard let list = text.firstRange(of: "{\"messages\":[") else { return [] }
             let inner = text[list.upperBound...].dropLast(2)
-            return inner.isEmpty ? [] : inner.replacing(",{\"gateway\":", with: "\n{\"gateway\":").split(separator: "\n")
+            return inner.isEmpty
+                ? [] : inner.replacing(",{\"gateway\":", with: "\n{\"gateway\":").split(separator: "\n")
         }
 
         private func isSigned(_ request: TestHTTPServer.Request, by secret: String) -> Bool {
@@ -113,7 +115,9 @@ extension EndToEnd {
                         let cells = line.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
                         guard cells.count >= 9, let number = Int(cells[0]) else { continue }
                         if cells[1] == "gap" {
-                            let numbers = cells[8...].joined(separator: ",").split { !$0.isNumber }.compactMap { Int($0) }
+                            let numbers = cells[8...].joined(separator: ",").split { !$0.isNumber }.compactMap {
+                                Int($0)
+                            }
                             if numbers.count >= 2 { records.gaps.append(numbers[0]...numbers[1]) }
                             continue
                         }
@@ -124,15 +128,20 @@ extension EndToEnd {
                 }
                 return (records, tags)
             }
-            try await site.surviveKill { FileManager.default.fileExists(atPath: folder.path()) ? try rows().records.content.count : 0 }
+            try await site.surviveKill {
+                FileManager.default.fileExists(atPath: folder.path()) ? try rows().records.content.count : 0
+            }
             let (records, tags) = try rows()
-            #expect(records.conflicts.isEmpty && records.missing.isEmpty, "\(records.conflicts) \(records.missing.prefix(9))")
+            #expect(
+                records.conflicts.isEmpty && records.missing.isEmpty,
+                "\(records.conflicts) \(records.missing.prefix(9))")
             site.expectWhole(
                 (0..<SinkPlant.tags).map { tag in
                     (tags["\(SinkPlant.device)/t\(tag)"] ?? []).sorted { $0.0 < $1.0 }.map(\.1)
                 })
             let left = try FileManager.default.contentsOfDirectory(atPath: folder.path())
-            #expect(left.allSatisfy { !$0.hasSuffix(".part") && !$0.hasSuffix(".tmp") }, "after an orderly end: \(left)")
+            #expect(
+                left.allSatisfy { !$0.hasSuffix(".part") && !$0.hasSuffix(".tmp") }, "after an orderly end: \(left)")
         }
 
         @Test(

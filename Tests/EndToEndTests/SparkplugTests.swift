@@ -47,7 +47,8 @@ extension EndToEnd {
             #expect(await eventually(within: 30) { lines(host).first?.verb == "ready" })
             try await site.surviveKill { counters(host).reduce(0) { $0 + $1.count } }
             site.expectWhole(counters(host))
-            #expect(lines(host).contains { $0.verb == "NDEATH" } && lines(host).filter { $0.verb == "NBIRTH" }.count >= 2)
+            #expect(
+                lines(host).contains { $0.verb == "NDEATH" } && lines(host).filter { $0.verb == "NBIRTH" }.count >= 2)
 
             // Commands are off: what a host asks for is refused, and the machine stays as it is.
             try await site.startAgain()
@@ -75,12 +76,15 @@ extension EndToEnd {
 
         /// Has the host ask for a value, and waits until the gateway has gone on with two scans more.
         private func command(_ host: TestLines, _ value: Int) async throws {
-            let isBorn = await eventually(within: 30) { lines(host).contains { $0.verb == "DBIRTH" && $0.name == "set" } }
+            let isBorn = await eventually(within: 30) {
+                lines(host).contains { $0.verb == "DBIRTH" && $0.name == "set" }
+            }
             let device = try #require(lines(host).last { $0.verb == "DBIRTH" && $0.name == "set" }?.device)
             #expect(isBorn)
             let wish = #"{"device":"\#(device)","name":"set","datatype":4,"field":"long_value","value":\#(value)}"#
             try runToEnd(
-                "/usr/bin/mosquitto_pub", ["-p", String(site.plant.brokerPort), "-q", "1", "-t", "test/command", "-m", wish])
+                "/usr/bin/mosquitto_pub",
+                ["-p", String(site.plant.brokerPort), "-q", "1", "-t", "test/command", "-m", wish])
             let heard = lines(host).count
             #expect(await eventually(within: 30) { lines(host).contains { $0.verb == "DCMD" } })
             #expect(await eventually(within: 30) { lines(host).count > heard + 10 * SinkPlant.tags })

@@ -17,17 +17,21 @@ private func onThread<Result: Sendable>(_ body: @escaping @Sendable () -> Result
 @Suite("A hostile field", .timeLimit(.minutes(2)))
 struct HostileFieldTests {
     /// A server that shares two cores with a thousand tests may answer later than it means to, and then a legal answer is
-    /// not taken. So where an outcome is not what is owed, more time is given; what is wrong or stale is never forgiven.
+    /// not taken. So where an outcome is not what is owed, more time is given. What is wrong is never forgiven; what is
+    /// stale only on a serial line, where an answer that comes after the quarantine looks like the next one.
     private static let patience: [Duration] = [.milliseconds(150), .milliseconds(600), .milliseconds(2400)]
 
     private static func run(
-        until isOwed: (Campaign.Outcome) -> Bool, _ campaign: @escaping @Sendable (_ timeout: Duration) -> Campaign.Outcome
+        isSerial: Bool = false, until isOwed: (Campaign.Outcome) -> Bool,
+        _ campaign: @escaping @Sendable (_ timeout: Duration) -> Campaign.Outcome
     ) async -> Campaign.Outcome {
-        var outcome = await onThread { campaign(patience[0]) }
-        for timeout in patience.dropFirst() where !isOwed(outcome) && outcome.wrong == 0 && outcome.stale == 0 {
-            outcome = await onThread { campaign(timeout) }
+        for timeout in patience.dropLast() {
+            let outcome = await onThread { campaign(timeout) }
+            if outcome.wrong > 0 || outcome.stale > 0 && !isSerial || outcome.stale == 0 && isOwed(outcome) {
+                return outcome
+            }
         }
-        return outcome
+        return await onThread { campaign(patience[patience.count - 1]) }
     }
 
     private static func isAsExpected(_ outcome: Campaign.Outcome, rounds: Int) -> Bool {
@@ -66,7 +70,7 @@ struct HostileFieldTests {
         "On a serial line no broken answer makes a wrong or a stale value, and the next request is good",
         arguments: HostileAnswer.rtu)
     func rtu(answer: HostileAnswer) async {
-        let outcome = await Self.run(until: { Self.isAsExpected($0, rounds: 2) }) {
+        let outcome = await Self.run(isSerial: true, until: { Self.isAsExpected($0, rounds: 2) }) {
             Campaign(.rtu, seed: 12, timeout: $0).run(answer, rounds: 2)
         }
         Self.check(outcome, rounds: 2)
@@ -76,7 +80,9 @@ struct HostileFieldTests {
     func exceptions(medium: HostileModbusServer.Medium) async {
         // 2 and 3 teach the driver for good: the learner's own tests are about them.
         let codes = (1...255).map { UInt8($0) }.filter { $0 != 2 && $0 != 3 }
-        let outcome = await Self.run(until: { $0.exceptions == codes.count && $0.taken == 0 && $0.stuck == 0 }) {
+        let outcome = await Self.run(
+            isSerial: medium == .rtu, until: { $0.exceptions == codes.count && $0.taken == 0 && $0.stuck == 0 }
+        ) {
             Campaign(medium, seed: 13, timeout: $0, period: .milliseconds(4))
                 .cycle(codes.map { .exception($0, tcp: medium == .tcp) }, rounds: 1)
         }
@@ -87,7 +93,8 @@ struct HostileFieldTests {
     @Test("A unit that answers badly leaves the other units of its connection good, exception after exception")
     func neighbour() async {
         let outcome = await Self.run(until: { $0.neighbourGood > 0 && $0.neighbourBad == 0 }) {
-            Campaign(.tcp, seed: 14, timeout: $0).cycle([1, 4, 6, 7, 8, 11].map { .exception($0, tcp: true) }, rounds: 5)
+            Campaign(.tcp, seed: 14, timeout: $0).cycle(
+                [1, 4, 6, 7, 8, 11].map { .exception($0, tcp: true) }, rounds: 5)
         }
         #expect(outcome.neighbourGood > 0 && outcome.neighbourBad == 0)
     }

@@ -199,7 +199,9 @@ private final class Conversation {
         case .limits(let list): properties = list
         default: break
         }
-        send([0x20, UInt8(isNew ? 3 + properties.count : 2), 0, 0] + (isNew ? [UInt8(properties.count)] + properties : []))
+        send(
+            [0x20, UInt8(isNew ? 3 + properties.count : 2), 0, 0]
+                + (isNew ? [UInt8(properties.count)] + properties : []))
         switch act {
         case .goesDeaf: return holdOpen()
         case .intrudes(let bytes, let times, let closes):

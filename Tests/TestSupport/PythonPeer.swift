@@ -20,7 +20,8 @@ package final class PythonPeer: Sendable {
         let candidates = [ProcessInfo.processInfo.environment["LINESIDE_PYTHON"], own].compactMap(\.self)
         return candidates.first { prints($0, "import paho.mqtt.client, pysparkplug; print(1)") }
     }()
-    package static let sparkplugReason = "pysparkplug is not there: scripts/test installs it from PyPI into .build/test-python"
+    package static let sparkplugReason =
+        "pysparkplug is not there: scripts/test installs it from PyPI into .build/test-python"
 
     /// `Tests/Peers/sparkplug_host.py`.
     package static func host(port: Int, group: String, node: String) -> TestLines {

@@ -14,7 +14,9 @@ struct HostileBrokerTests {
 
     init() throws { plant = try TestJournal() }
 
-    private func sink(_ broker: HostileBroker, version: UInt8, health: Duration? = nil, clock: any GatewayClock = FastClock())
+    private func sink(
+        _ broker: HostileBroker, version: UInt8, health: Duration? = nil, clock: any GatewayClock = FastClock()
+    )
         -> Sink
     {
         var plan = mqttPlan(port: broker.port, payloadBytes: 1000)

@@ -169,7 +169,8 @@ package struct MQTTReceiver: Receiver, ~Copyable {
         switch doubts.taken() {
         case .believed(let refused):
             for (id, reason) in refused {
-                events.append(.refused(DeliveryID(id), "refused by the broker with \(Refusal.code(reason))", records: 0))
+                events.append(
+                    .refused(DeliveryID(id), "refused by the broker with \(Refusal.code(reason))", records: 0))
             }
         case .lookAgain(let reason):
             link.drop("the broker refuses some messages with \(Refusal.code(reason)); they are sent once more")
