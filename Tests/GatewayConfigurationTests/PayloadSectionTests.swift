@@ -44,6 +44,31 @@ struct PayloadSectionTests {
         #expect(binary.tags[0].at == .bytes(BinaryField(offset: 4, kind: .f32, order: .CDAB)))
     }
 
+    @Test("of a Sparkplug node is heard whole, and each metric by its name")
+    func sparkplug() throws {
+        let text = """
+            kind: Site
+            id: acme/lyon
+            mqtt:
+              floor:
+                broker: mqtt://127.0.0.1
+                subscribe:
+                  - topic: spBv1.0/G/+/N/#
+                    device: hall/node
+                    payload: sparkplug
+                    time: { ahead: 10s }
+                    tags: { rms: { at: Press/Vibration/RMS, unit: mm/s } }
+            """
+        let plan = try SiteFolder(["site.yaml": text]).load().plan.sources[0].subscriptions[0]
+        #expect(plan.payload == .sparkplug && plan.tags[0].at == .metric("Press/Vibration/RMS"))
+        #expect(plan.time?.ahead == .seconds(10))
+        for (old, new) in [("spBv1.0/G/+/N/#", "spBv1.0/G/DDATA/N/#"), ("ahead: 10s", "at: x"), ("at: Press", "as: Press")] {
+            #expect(throws: ConfigurationError.self) {
+                try SiteFolder(["site.yaml": text.replacing(old, with: new)]).load()
+            }
+        }
+    }
+
     @Test(
         "is refused where keys don't fit each other",
         arguments: [
