@@ -12,7 +12,7 @@ struct PayloadSection {
         var time: PayloadTimePlan?
     }
 
-    private enum Kind: String, CaseIterable { case json, number, text, csv, binary, sparkplug }
+    private enum Kind: String, CaseIterable { case json, number, text, csv, binary, sparkplug, telegraf, edgex, thingsboard }
 
     func read(_ reader: MappingReader) -> Result {
         let kind = reader.value("payload", Notation<Kind>.word, default: .json)
@@ -36,10 +36,18 @@ struct PayloadSection {
             case .csv: .csv(separator: separator)
             case .binary: .binary
             case .sparkplug: .sparkplug
+            case .telegraf: .shape(.telegraf)
+            case .edgex: .shape(.edgex)
+            case .thingsboard: .shape(.thingsboard)
             }
         if kind == .sparkplug { checkTopic(reader) }
         var result = Result(plan: plan, order: order)
         result.time = reader.mapping("time", "the time in the payload").flatMap { time($0, result) }
+        // What the shapes say themselves; Telegraf can be told to speak another unit.
+        if case .shape(let shape) = plan, result.time == nil {
+            let unit: PayloadTimePlan.Unit = shape == .telegraf ? .s : shape == .edgex ? .ns : .ms
+            result.time = PayloadTimePlan(at: .whole, unit: unit)
+        }
         return result
     }
 
@@ -64,6 +72,8 @@ struct PayloadSection {
             return reader.required(
                 "at", .matching("a metric of the node, or device/metric") { !$0.isEmpty && $0.utf8.count <= 1024 }
             ).map { .metric($0) }
+        case .shape:
+            return reader.required("at", .shapeName).map { .named($0) }
         case .binary:
             guard let offset = reader.required("at", .integer(0...262_143)) else { return nil }
             guard let kind = reader.required("bytes", Notation<BinaryField.Kind>.word) else { return nil }
@@ -93,8 +103,13 @@ struct PayloadSection {
         if isSparkplug, reader.has("at") || reader.has("unit") {
             problems.error(reader.place, "a Sparkplug payload says its times by itself; 'past' and 'ahead' bound them")
         }
-        let at = isSparkplug ? .whole : place(reader, payload)
+        var isShape = false
+        if case .shape = payload.plan { isShape = true }
+        let at = isSparkplug || isShape ? .whole : place(reader, payload)
         let unit = isSparkplug ? .ms : reader.required("unit", Notation<PayloadTimePlan.Unit>.word)
+        if isShape, unit == .iso {
+            problems.error(reader.place(of: "unit"), "the times of this shape are numbers")
+        }
         let zone = reader.value("zone", .zone, default: 0)
         if reader.has("zone"), let unit, unit != .iso {
             problems.error(reader.place(of: "zone"), "a number counts from 1970 in UTC; 'zone' is for the unit iso")
@@ -123,6 +138,24 @@ extension Notation where Value == Int {
                 let minutes = Int(digits[1]), hours <= 14, minutes < 60
             else { return nil }
             return (hours * 3600 + minutes * 60) * (sign == "-" ? -1 : 1)
+        }
+    }
+}
+
+extension Notation where Value == ShapeName {
+    /// `cpu.idle{host=a,cpu=cpu-total}`.
+    fileprivate static var shapeName: Notation {
+        Notation(expected: "a name such as cpu.idle, press-1.temp or cpu.idle{host=a}") { text in
+            guard !text.isEmpty, text.utf8.count <= 1024 else { return nil }
+            guard let open = text.firstIndex(of: "{") else { return ShapeName(name: text) }
+            guard text.last == "}", open > text.startIndex else { return nil }
+            var tags: [String: String] = [:]
+            for pair in text[text.index(after: open)...].dropLast().split(separator: ",", omittingEmptySubsequences: false) {
+                let sides = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+                guard sides.count == 2, !sides[0].isEmpty else { return nil }
+                tags[String(sides[0])] = String(sides[1])
+            }
+            return ShapeName(name: String(text[..<open]), tags: tags)
         }
     }
 }

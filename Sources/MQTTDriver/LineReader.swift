@@ -25,7 +25,7 @@ struct LineReader: Sendable {
         samples.removeAll(keepingCapacity: true)
         sampleCount = 0
         switch payload {
-        case .json, .sparkplug: return false
+        case .json, .sparkplug, .shape: return false
         case .number, .text:
             for place in places.indices { samples.append(value(bytes, 0..<bytes.count, isText: areTexts[place])) }
             sampleCount = 1

@@ -38,6 +38,7 @@ package struct MessageDecoder: Sendable {
     private let isJSON: Bool
     private var json: JSONReader
     private var lines: LineReader
+    private var shape: ShapeReader?
     private var tags: [Tag]
 
     package init(plan: MQTTSubscriptionPlan) {
@@ -50,6 +51,15 @@ package struct MessageDecoder: Sendable {
         lines = LineReader(
             plan.payload, places: places,
             areTexts: plan.tags.map { $0.normalisation.kind == .text } + [plan.time?.unit == .iso])
+        if case .shape(let kind) = plan.payload {
+            shape = ShapeReader(
+                kind,
+                names: plan.tags.map { tag in
+                    var name = ShapeName(name: "")
+                    if case .named(let planned) = tag.at { name = planned }
+                    return (name, tag.normalisation.kind == .text)
+                })
+        }
         if plan.payload == .sparkplug { node = SparkplugNode(plan.tags.map(\.at.metric)) }
         tags = plan.tags.map { Tag(id: $0.tag, kind: $0.normalisation.kind, normaliser: Normaliser($0.normalisation)) }
     }
@@ -62,6 +72,7 @@ package struct MessageDecoder: Sendable {
         _ bytes: [UInt8], _ range: Range<Int>, arrival: Timestamp, into batch: inout ReadingBatch
     ) -> Outcome {
         var outcome = Outcome()
+        if shape != nil { return decodeShape(bytes, range, arrival: arrival, into: &batch) }
         let payload = bytes.span.extracting(range)
         guard isJSON ? json.read(payload) : lines.read(payload) else {
             outcome.isUnreadable = true
@@ -79,6 +90,31 @@ package struct MessageDecoder: Sendable {
                 take(field, at: timestamp, tag: index, bytes: bytes, range: range, &batch, &outcome)
                 if batch.readings.count > before { remember(batch, tag: index) }
             }
+        }
+        return outcome
+    }
+
+    /// A message of a shape says what it has to say, and rarely everything: what is not in it is not missing.
+    private mutating func decodeShape(
+        _ bytes: [UInt8], _ range: Range<Int>, arrival: Timestamp, into batch: inout ReadingBatch
+    ) -> Outcome {
+        var outcome = Outcome()
+        guard shape?.read(bytes.span.extracting(range)) == true else {
+            outcome.isUnreadable = true
+            return outcome
+        }
+        let time = plan.time ?? PayloadTimePlan(at: .whole, unit: .ms)
+        for position in 0..<(shape?.found.count ?? 0) {
+            guard let found = shape?.found[position] else { break }
+            var timestamp = arrival
+            if found.time != .missing {
+                let claimed = PayloadTime.timestamp(of: found.time, plan: time, arrival: arrival)
+                if claimed == nil { outcome.isTimeWrong = true }
+                timestamp = claimed ?? arrival
+            }
+            let before = batch.readings.count
+            take(found.value, at: timestamp, tag: found.place, bytes: bytes, range: range, &batch, &outcome)
+            if batch.readings.count > before { remember(batch, tag: found.place) }
         }
         return outcome
     }
@@ -103,7 +139,7 @@ package struct MessageDecoder: Sendable {
         -> ArraySlice<UInt8>
     {
         isUnescaped
-            ? json.unescaped[text]
+            ? (shape?.unescaped ?? json.unescaped)[text]
             : bytes[payload.lowerBound + text.lowerBound..<payload.lowerBound + text.upperBound]
     }
 

@@ -38,6 +38,8 @@ package enum PayloadPlan: Equatable, Sendable {
     case binary
     /// An edge node of Sparkplug B with its devices.
     case sparkplug
+    /// JSON whose values come with their names.
+    case shape(PayloadShape)
 
     /// For people.
     package var name: String {
@@ -48,6 +50,7 @@ package enum PayloadPlan: Equatable, Sendable {
         case .csv: "CSV"
         case .binary: "record of the planned length"
         case .sparkplug: "Sparkplug payload"
+        case .shape: "JSON"
         }
     }
 }
@@ -62,6 +65,7 @@ package enum FieldPlace: Equatable, Sendable, CustomStringConvertible {
     case bytes(BinaryField)
     /// `metric` of a Sparkplug node, or `device/metric`.
     case metric(String)
+    case named(ShapeName)
 
     var metric: String { if case .metric(let name) = self { name } else { "" } }
 
@@ -72,6 +76,7 @@ package enum FieldPlace: Equatable, Sendable, CustomStringConvertible {
         case .column(let column): "column \(column)"
         case .bytes(let field): "byte \(field.offset)"
         case .metric(let name): name
+        case .named(let name): name.name
         }
     }
 }

@@ -161,7 +161,8 @@ struct SiteProblemTests {
                 "site.yaml:8:17: error: the topic captures no 'cell'; write '+cell' for its level"),
             Row(
                 "payload", Sample.source("device:", "payload: xml\n        device:"),
-                "site.yaml:8:18: error: expected json, number, text, csv, binary or sparkplug, found 'xml'"),
+                "site.yaml:8:18: error: expected json, number, text, csv, binary, sparkplug, telegraf, edgex or thingsboard, "
+                    + "found 'xml'"),
             Row(
                 "key of another payload", Sample.source("device:", "separator: ;\n        device:"),
                 "site.yaml:8:20: error: 'separator' is for the payload csv"),

@@ -193,6 +193,32 @@ struct MQTTSourceTests {
         fourth.stop()
     }
 
+    @Test("asks a Sparkplug node for its births when it hears data without them")
+    func rebirth() async throws {
+        let broker = try TestBroker()
+        let listener = try TestSubscriber(port: broker.port, topic: "spBv1.0/G/NCMD/N")
+        var plan = self.source(port: broker.port).plan
+        plan.broker.isSessionKept = true
+        plan.subscriptions = [
+            MQTTSubscriptionPlan(
+                topic: "spBv1.0/G/+/N/#", device: DeviceID(0), name: "node", payload: .sparkplug,
+                tags: [PayloadKindTests.tag(0, .metric("cpu"))])
+        ]
+        let source = MQTTSource(
+            plan: plan, clock: SystemClock(), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+            deliver: basket.take)
+        source.start()
+        defer { source.stop() }
+        // A payload with a count and nothing else: 3 is the field of `seq`.
+        #expect(
+            try await eventually {
+                try TestPublisher.publish(port: broker.port, topic: "spBv1.0/G/NDATA/N", payload: "\u{18}\u{5}")
+                return !listener.messages.isEmpty
+            })
+        #expect(listener.messages.first?.topic == "spBv1.0/G/NCMD/N")
+        #expect(source.statistics.gaps > 0)
+    }
+
     @Test("outlives every broker that misbehaves", arguments: Misbehaviour.breaking)
     func hostile(misbehaviour: Misbehaviour) async throws {
         let hostile = HostileBroker(misbehaviour)
