@@ -60,9 +60,13 @@ package struct Misbehaviour: Sendable, CustomStringConvertible {
     }
 
     /// Those with which any client, whatever it does, comes anew.
-    package static var breaking: [Misbehaviour] { allCases.filter(\.breaks) }
+    /// One for each kind of code, in the oldest version that it exists in.
+    package static var breaking: [Misbehaviour] {
+        (greetings + connackCodes.prefix(1) + intrusions).filter(\.breaks)
+    }
 
-    package static let allCases: [Misbehaviour] = greetings + intrusions + answers + limits
+    package static let allCases: [Misbehaviour] =
+        greetings + connackCodes + intrusions + disconnectCodes + answers + limits
 
     /// Every one in each version that it exists in.
     package static var allInEachVersion: [(misbehaviour: Misbehaviour, version: UInt8)] {
@@ -79,7 +83,9 @@ package struct Misbehaviour: Sendable, CustomStringConvertible {
             refusing("a short CONNACK", closes: false) { _ in [0x20, 1, 0] },
             refusing("a long CONNACK") { _ in [0x20, 0xAE, 2, 0, 0] + Array(repeating: 0x41, count: 300) },
         ]
-        + [1, 2, 3, 4, 5, 6, 255].map { code in
+
+    private static let connackCodes: [Misbehaviour] =
+        [1, 2, 3, 4, 5, 6, 255].map { code in
             refusing("CONNACK \(code)", versions: [4]) { _ in [0x20, 2, 0, code] }
         }
         // MQTT 5.0, table 3-1.
@@ -125,11 +131,12 @@ package struct Misbehaviour: Sendable, CustomStringConvertible {
                 [0x30, 0x88, 0x27, 0, 5] + Array("cmd/xhalf".utf8)
             },
         ]
-        // MQTT 5.0, table 3-10.
-        + [
+
+    /// MQTT 5.0, table 3-10.
+    private static let disconnectCodes: [Misbehaviour] =
+        [
             0, 0x80, 0x81, 0x82, 0x83, 0x87, 0x89, 0x8B, 0x8D, 0x8E, 0x93, 0x94, 0x95, 0x96, 0x97, 0x98, 0x99, 0x9C,
-            0x9D,
-            0x9F, 0xA0,
+            0x9D, 0x9F, 0xA0,
         ].map { code in
             intruding("DISCONNECT \(hex(code))", closes: true, breaks: true, versions: [5]) { _ in [0xE0, 2, code, 0] }
         }
