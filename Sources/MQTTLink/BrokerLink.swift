@@ -64,7 +64,7 @@ package struct BrokerLink: ~Copyable {
             timeout: hasMore ? .zero : min(timeout, patience, .seconds(1)),
             socket: reads || writes ? client?.socket ?? -1 : -1,
             forWriting: writes && client?.wantsToWrite ?? false)
-        serve()
+        serve(isReadable: hasMore || ended.readable)
         return ended.rung
     }
 
@@ -171,13 +171,13 @@ package struct BrokerLink: ~Copyable {
     }
 
     /// One loop of libmosquitto, and what its callbacks said.
-    private mutating func serve() {
+    private mutating func serve(isReadable: Bool) {
         guard client != nil else { return }
         var failure: LinkFailure?
         do {
             if machine.isConnected {
-                try client?.exchange(flow)
-                isQuiet = client?.hasMore != true
+                try client?.exchange(flow, isReadable: isReadable)
+                if isReadable { isQuiet = client?.hasMore != true }
             } else {
                 if case .opening = machine.phase { try client?.checkOpening() }
                 try client?.loop()

@@ -135,7 +135,7 @@ struct MosquittoClient: ~Copyable {
 
     /// Writes what there is, reads until the socket is empty or the inbox has had enough, and keeps the connection alive.
     /// A select for each packet, as in `mosquitto_loop`, costs a quarter of the time (measured).
-    mutating func exchange(_ flow: LinkFlow) throws(LinkFailure) {
+    mutating func exchange(_ flow: LinkFlow, isReadable: Bool) throws(LinkFailure) {
         // Before the reading: the acknowledgements of what is read now are not for now.
         if flow == .both || flow == .writing, wantsToWrite {
             // Thousands of acknowledgements of four bytes: the library writes each by itself, the kernel sends them together.
@@ -143,7 +143,7 @@ struct MosquittoClient: ~Copyable {
             defer { cork(false) }
             try judge(unsafe mosquitto_loop_write(client, 1))
         }
-        if flow == .both || flow == .reading {
+        if isReadable, flow == .both || flow == .reading {
             hasMore = true
             while hasMore && inbox.hasRoom {
                 errno = 0

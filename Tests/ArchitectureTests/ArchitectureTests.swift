@@ -44,7 +44,7 @@ struct ArchitectureTests {
             "Dashboard",
             [
                 "GatewayModel", "Rules", "History", "Logging", "ServiceLifecycle", "Hummingbird", "HTTPTypes",
-                "NIOCore",
+                "NIOCore", "NIOPosix",
                 "HummingbirdCore",
             ]
         ),
