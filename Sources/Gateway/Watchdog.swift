@@ -50,7 +50,7 @@ struct WatchdogService: Service {
                 logger.critical(
                     "a loop is stuck", metadata: ["loop": "\(loop.name)", "for": "\(loop.duration.inSeconds) s"])
             }
-            if notification.isHeard { notification.status(runtime.statusLine) }
+            notification.status(runtime.statusLine)
             try? await cancelWhenGracefulShutdown { try await Task.sleep(for: min(interval / 4, .seconds(5))) }
             // Everything has begun by now, and what it took to begin is not needed again.
             if isStarting { ProcessLimits.returnMemory() }

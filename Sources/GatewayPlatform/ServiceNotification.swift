@@ -20,7 +20,10 @@ package struct ServiceNotification: Sendable {
     package func ready() { send("READY=1") }
     package func stopping() { send("STOPPING=1") }
     package func progress() { send("WATCHDOG=1") }
-    package func status(_ text: String) { send("STATUS=\(text)") }
+    /// The text isn't even made when nobody listens.
+    package func status(_ text: @autoclosure () -> String) {
+        if socketPath != nil { send("STATUS=\(text())") }
+    }
     package func reloading() {
         send("RELOADING=1\nMONOTONIC_USEC=\(SystemClock().monotonic().nanoseconds / 1000)")
     }
