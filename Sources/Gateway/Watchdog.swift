@@ -39,7 +39,7 @@ struct WatchdogService: Service {
         let rule = LivenessRule(limit: interval * 2 / 3)
         var reported: Set<String> = []
         notification.ready()
-        var isStarting = true
+        var rounds = 0
         while !Task.isShuttingDownGracefully {
             let stuck = rule.stuck(runtime.loops, now: SystemClock().monotonic())
             if stuck.isEmpty {
@@ -51,10 +51,11 @@ struct WatchdogService: Service {
                     "a loop is stuck", metadata: ["loop": "\(loop.name)", "for": "\(loop.duration.inSeconds) s"])
             }
             notification.status(runtime.statusLine)
-            try? await cancelWhenGracefulShutdown { try await Task.sleep(for: min(interval / 4, .seconds(5))) }
-            // Everything has begun by now, and what it took to begin is not needed again.
-            if isStarting { ProcessLimits.returnMemory() }
-            isStarting = false
+            let pause = rounds == 0 ? .milliseconds(500) : min(interval / 4, .seconds(5))
+            try? await cancelWhenGracefulShutdown { try await Task.sleep(for: pause) }
+            rounds += 1
+            // Before the first values come, and when everything has begun: what it took to begin is not needed again.
+            if rounds <= 2 { ProcessLimits.returnMemory() }
         }
         notification.stopping()
     }
